@@ -1,0 +1,4 @@
+"""The identity, its sigchain and its contacts."""
+
+SQL = """
+"""

@@ -1,0 +1,4 @@
+"""Conversations, messages and what waits to be sent."""
+
+SQL = """
+"""
