@@ -1,0 +1,1 @@
+"""kezd: one identity, one daemon, every front-end."""

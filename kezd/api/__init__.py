@@ -1,0 +1,1 @@
+"""The RPC contract: methods, shapes, events. Pure."""

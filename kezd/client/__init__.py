@@ -1,0 +1,1 @@
+"""The client library: all that front-ends see."""

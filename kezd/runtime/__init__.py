@@ -1,0 +1,1 @@
+"""What every part of a process needs: clock, bus, config, paths, logs."""

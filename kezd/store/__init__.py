@@ -1,0 +1,1 @@
+"""The peer's SQLite: object stores, migrations, vault."""

@@ -113,7 +113,9 @@ def connect(path: Path, key: bytes) -> Any:
         connection.execute("PRAGMA trusted_schema = OFF")
     except sqlite.Error as error:
         raise StoreError(
-            Slug.STORE_FAILED, f"cannot open the database {path}: {error}", hint="is this the vault of that database?"
+            Slug.STORE_FAILED,
+            f"cannot open the database {path}: {error}",
+            hint="is this the vault of that database?",
         ) from error
     return connection
 
@@ -286,7 +288,8 @@ def _prepare(path: Path, key: bytes) -> tuple[Any, str]:
     try:
         migrate(connection)
         connection.execute(
-            "INSERT INTO meta (key, value) VALUES ('epoch', ?) ON CONFLICT DO NOTHING", (secrets.token_hex(8),)
+            "INSERT INTO meta (key, value) VALUES ('epoch', ?) ON CONFLICT DO NOTHING",
+            (secrets.token_hex(8),),
         )
         epoch = connection.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0]
     except sqlite.Error as error:

@@ -1,0 +1,1 @@
+"""Real drivers and factories for tests; never imported by production code."""

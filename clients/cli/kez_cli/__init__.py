@@ -1,0 +1,1 @@
+"""kez, the command line: prints and asks; the peer does the rest."""

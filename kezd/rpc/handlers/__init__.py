@@ -1,0 +1,1 @@
+"""One handler module for each noun of the RPC."""

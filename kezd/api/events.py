@@ -1,0 +1,28 @@
+"""Notifications that the peer sends: topics, and what their events hold.
+
+Notification `event`: `{subscription, epoch, seq, topic, event}`; `events.lagged`:
+`{subscription, epoch, last_seq}` ends the subscription, the client resumes from
+`last_seq`. Durable topics are in the log, ephemeral ones have seq 0 and only their
+latest value matters.
+"""
+
+from enum import Enum
+
+
+class Topic(Enum):
+    """What can be subscribed to."""
+
+    MESSAGE = "message"
+    """`{type: received|sent|state|missing_filled, message: Message}`; durable."""
+    CONTACT = "contact"
+    """`{type: added|changed|request|alarm|decided, contact: Contact}`; durable."""
+    IDENTITY = "identity"
+    """`{type: created|registered|restored|superseded|resumed, identity: Identity}`; durable."""
+    LINK = "link"
+    """`{link: LinkHealth}`; ephemeral."""
+
+
+EPHEMERAL = frozenset({Topic.LINK})
+EVENT = "event"
+LAGGED = "events.lagged"
+STOPPING = "daemon.stopping"

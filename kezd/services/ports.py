@@ -1,0 +1,135 @@
+"""What the services need from the world, and from one another.
+
+Each port has a contract suite under `tests/contract/` and at least two implementations,
+or stands at the boundary between two services.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from kezd.kez.envelope import Envelope
+from kezd.kez.handles import Handle
+from kezd.kez.keys import PublicKey
+from kezd.kez.sigchain import Event, Head
+from kezd.store.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class HomeInfo:
+    """What a home says of itself (`GET /v1/server`). Nothing in it is believed for security."""
+
+    server: str
+    version: str
+    nats_urls: tuple[str, ...]
+    sigchain_url: str
+    guests: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HandleRecord:
+    """A home's answer to a lookup, with `registration` already decoded but NOT yet verified."""
+
+    handle: Handle
+    primary: PublicKey
+    sigchain_url: str
+    registered_at: int
+    registration: Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedChain:
+    """A chain's bytes (JSONL) as a server gave them, not yet verified."""
+
+    jsonl: bytes
+    etag: str
+
+
+class HomeDirectory(Protocol):
+    """Handle lookups at the home of any server name (`net.home`).
+
+    All raise `UnavailableError(HOME_UNREACHABLE)` when it does not answer, and
+    `TrustError(HOME_LIED)` when the answer is not of the agreed shape.
+    """
+
+    async def info(self, server: str) -> HomeInfo:
+        """What the home of `server` offers."""
+        ...
+
+    async def lookup(self, handle: Handle) -> HandleRecord | None:
+        """The record of a handle (own API first, then WebFinger for other servers), or None."""
+        ...
+
+    async def lookup_primary(self, server: str, primary: PublicKey) -> HandleRecord | None:
+        """The record of a key at one server, or None."""
+        ...
+
+    async def register(self, server: str, registration: Envelope) -> HandleRecord:
+        """Register; a repeat of the same bytes succeeds.
+
+        Raises:
+            RequestError: `handle_taken`, `primary_taken`, `invalid_argument`.
+            UnavailableError: `home_unreachable`, `home_refused`, `rate_limited`.
+        """
+        ...
+
+    async def fetch_chain(
+        self, sigchain_url: str, genesis: PublicKey, etag: str | None = None
+    ) -> FetchedChain | None:
+        """The chain, or None when the server knows none or it still has that `etag`."""
+        ...
+
+    async def append_event(self, sigchain_url: str, genesis: PublicKey, event: Event) -> Head:
+        """Upload one event; identical repeats succeed.
+
+        Raises:
+            RequestError: `invalid_argument` with `detail={"head": {...}}` on a conflict (slug `idempotency_conflict`).
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where and how a contact is reached, from their verified chain."""
+
+    genesis: PublicKey
+    recipient: PublicKey
+    """Their current primary: who the message is sealed for."""
+    nats_url: str
+    inbox: str
+    device: str
+    accepts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who a message's `from` key is to us."""
+
+    genesis: PublicKey
+    handle: str | None
+    state: str
+    """`accepted`, `request` or `blocked`."""
+
+
+class ContactBook(Protocol):
+    """What chat needs of contacts (`services.contacts`). Sync methods run inside a transaction."""
+
+    async def resolve(self, name: str) -> PublicKey:
+        """Genesis of a contact given by handle or primary. `RequestError(NOT_A_CONTACT)`."""
+        ...
+
+    def route(self, tx: Transaction, genesis: PublicKey) -> Route:
+        """How to reach them.
+
+        Raises:
+            TrustError: an alarm stands (`key_changed`, `chain_fork`, `chain_rollback`).
+            RequestError: `not_a_contact`, `blocked`, `request_pending`, `no_common_version`.
+        """
+        ...
+
+    def sender(self, tx: Transaction, key: PublicKey) -> Sender:
+        """Who wrote: a contact by any key its chain authorises, else a new request contact."""
+        ...
+
+    def wants_lookup(self, genesis: PublicKey) -> None:
+        """Ask for a background lookup of a stranger's handle and chain. Never blocks."""
+        ...
