@@ -4,6 +4,7 @@ Each port has a contract suite under `tests/contract/` and at least two implemen
 or stands at the boundary between two services.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from kezd.kez.envelope import Envelope
 from kezd.kez.handles import Handle
 from kezd.kez.keys import PublicKey
 from kezd.kez.sigchain import Event, Head
+from kezd.runtime.transport import Capabilities, Delivery, Destination, LinkStatus, SendResult
 from kezd.store.database import Transaction
 
 
@@ -132,4 +134,43 @@ class ContactBook(Protocol):
 
     def wants_lookup(self, genesis: PublicKey) -> None:
         """Ask for a background lookup of a stranger's handle and chain. Never blocks."""
+        ...
+
+
+class MessageTransport(Protocol):
+    """A pipe for sealed envelopes: NATS, a spool, later nostr relays. It opens nothing."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this pipe can do."""
+        ...
+
+    def status(self) -> LinkStatus:
+        """State of the link now."""
+        ...
+
+    async def wait_status_change(self, seen: LinkStatus) -> LinkStatus:
+        """Wait until the status differs from `seen` (in more than its counters)."""
+        ...
+
+    async def send(self, to: Destination, data: bytes, dedupe_key: str, *, first_attempt: bool) -> SendResult:
+        """Hand over one envelope; many calls may be under way at once.
+
+        Args:
+            to: where the recipient's chain says.
+            data: sealed bytes, the same at each attempt.
+            dedupe_key: 32 hex digits; the pipe keeps one message for each.
+            first_attempt: whether these bytes can not have been sent before.
+
+        Raises:
+            TransportUnavailableError: fate unknown; send again later.
+        """
+        ...
+
+    async def receive(self) -> Sequence[Delivery]:
+        """Wait for at least one envelope and return all that wait (at most 256)."""
+        ...
+
+    async def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """Say that these are stored; they do not come again."""
         ...
