@@ -1,0 +1,61 @@
+"""What the NATS transport is told: own addresses, limits, patience. Values only."""
+
+import ssl
+from dataclasses import dataclass
+
+from kezd.kez.signing import Signer
+from kezd.net.nats.endpoint import Endpoint
+from kezd.runtime.backoff import BackoffPolicy
+
+KIB = 1024
+
+UNREACHABLE = BackoffPolicy(first=0.2, ceiling=30)
+REFUSED = BackoffPolicy(first=8, ceiling=300, floor=5)
+
+
+@dataclass(frozen=True, slots=True)
+class NatsConfig:
+    """Settings of one peer's transport. Times are seconds.
+
+    Attributes:
+        endpoints: the person's own configured home; only these are shown the identity key.
+        tls: how foreign certificates are checked; None is the system's trust store.
+        stream: the home's inbox stream.
+        max_message: bytes of one sealed envelope (PROTOCOL 7).
+        attempt_timeout: how long one publish waits for its acknowledgement.
+        connect_timeout: TCP, TLS and CONNECT together; above the server's 2 s for its callout.
+        backoff: between attempts while the home is unreachable.
+        refused: between attempts after the home said no.
+        quota_retry: how often a link that may not send asks whether it may again.
+        renew_at: part of the credential's life after which it is renewed.
+        guest_idle: a guest connection without traffic is closed after this.
+        guest_limit: guest connections at once.
+        guest_refusal: how long a foreign home's refusal is believed.
+    """
+
+    endpoints: tuple[Endpoint, ...]
+    tls: ssl.SSLContext | None = None
+    stream: str = "KEZ_INBOX"
+    max_message: int = 192 * KIB
+    attempt_timeout: float = 5.0
+    connect_timeout: float = 8.0
+    backoff: BackoffPolicy = UNREACHABLE
+    refused: BackoffPolicy = REFUSED
+    quota_retry: float = 30.0
+    renew_at: float = 0.7
+    guest_idle: float = 60.0
+    guest_limit: int = 16
+    guest_refusal: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The key that answers a broker's nonce, and the name the connection gives itself."""
+
+    signer: Signer
+    name: str
+
+    @property
+    def hex(self) -> str:
+        """The public key, 64 lower-case hex: `<me>` in subjects."""
+        return self.signer.public.hex
