@@ -104,9 +104,7 @@ class SlugInfo:
     """The next step, when it is always the same one."""
 
 
-def _row(
-    family: Family, exit_code: int, text: str, hint: str = "", *, retryable: bool = False
-) -> SlugInfo:
+def _row(family: Family, exit_code: int, text: str, hint: str = "", *, retryable: bool = False) -> SlugInfo:
     return SlugInfo(family, exit_code, retryable, text, hint)
 
 
@@ -122,38 +120,83 @@ TABLE: dict[Slug, SlugInfo] = {
     Slug.NO_IDENTITY: _row(_R, 5, "no identity on this machine", "kez register HANDLE, or kez restore"),
     Slug.IDENTITY_EXISTS: _row(_R, 6, "this profile already has an identity", "kez whoami"),
     Slug.IDENTITY_PENDING: _row(_R, 6, "an identity waits for its words to be confirmed", "kez register"),
-    Slug.WORDS_NOT_CONFIRMED: _row(_R, 2, "the words asked for were not the right ones", "look at your paper and try again"),
-    Slug.WRONG_WORDS: _row(_R, 2, "these are not recovery words", "check spelling and order; there are 24 (or 12)"),
+    Slug.WORDS_NOT_CONFIRMED: _row(
+        _R, 2, "the words asked for were not the right ones", "look at your paper and try again"
+    ),
+    Slug.WRONG_WORDS: _row(
+        _R, 2, "these are not recovery words", "check spelling and order; there are 24 (or 12)"
+    ),
     Slug.HANDLE_TAKEN: _row(_R, 6, "the handle is taken", "choose another handle"),
-    Slug.PRIMARY_TAKEN: _row(_R, 6, "this key already has another handle on that server", "kez restore brings it back"),
+    Slug.PRIMARY_TAKEN: _row(
+        _R, 6, "this key already has another handle on that server", "kez restore brings it back"
+    ),
     Slug.NOT_REGISTERED: _row(_R, 5, "the home server does not know this identity", "kez register HANDLE"),
-    Slug.REQUEST_PENDING: _row(_R, 6, "this person's message request waits for your answer", "kez contacts --accept HANDLE"),
+    Slug.REQUEST_PENDING: _row(
+        _R, 6, "this person's message request waits for your answer", "kez contacts --accept HANDLE"
+    ),
     Slug.BLOCKED: _row(_R, 6, "this contact is blocked"),
     Slug.TOO_LARGE: _row(_R, 2, "too large"),
-    Slug.IDEMPOTENCY_CONFLICT: _row(_R, 6, "the idempotency key was used with other parameters", "use a new key for a new call"),
+    Slug.IDEMPOTENCY_CONFLICT: _row(
+        _R, 6, "the idempotency key was used with other parameters", "use a new key for a new call"
+    ),
     Slug.CANNOT_REPLAY: _row(_R, 6, "events that old are gone", "subscribe without `since` and list again"),
     Slug.BUSY: _row(_R, 9, "too many calls or connections at once", retryable=True),
-    Slug.NO_COMMON_VERSION: _row(_R, 6, "the contact reads no message version that we write", "one of you has to upgrade kezd"),
+    Slug.NO_COMMON_VERSION: _row(
+        _R, 6, "the contact reads no message version that we write", "one of you has to upgrade kezd"
+    ),
     Slug.CANCELLED: _row(_R, 1, "the call was cancelled"),
     Slug.FORBIDDEN: _row(_A, 4, "this connection may not do that"),
     Slug.LOCKED: _row(_A, 4, "the vault is locked", "kez unlock"),
     Slug.WRONG_PASSPHRASE: _row(_A, 4, "wrong passphrase"),
-    Slug.PASSPHRASE_NEEDED: _row(_A, 4, "there is no keyring here, so the vault needs a passphrase", "give --passphrase-file FILE, or type one when asked"),
-    Slug.KEYRING_MISSING: _row(_A, 4, "the keyring that holds this vault's key is not there", "start the keyring (Secret Service), or kez restore"),
+    Slug.PASSPHRASE_NEEDED: _row(
+        _A,
+        4,
+        "there is no keyring here, so the vault needs a passphrase",
+        "give --passphrase-file FILE, or type one when asked",
+    ),
+    Slug.KEYRING_MISSING: _row(
+        _A,
+        4,
+        "the keyring that holds this vault's key is not there",
+        "start the keyring (Secret Service), or kez restore",
+    ),
     Slug.KEYRING_LOCKED: _row(_A, 4, "the keyring is locked", "unlock the keyring, then: kez unlock"),
-    Slug.VAULT_DAMAGED: _row(_A, 4, "the vault file is damaged", "put back a copy of it, or kez restore with your words"),
-    Slug.NOT_RUNNING: _row(_U, 3, "kezd is not running", "systemctl --user start kezd, or run: kezd", retryable=True),
-    Slug.HOME_UNREACHABLE: _row(_U, 7, "the home server does not answer", "check the network; kez doctor", retryable=True),
+    Slug.VAULT_DAMAGED: _row(
+        _A, 4, "the vault file is damaged", "put back a copy of it, or kez restore with your words"
+    ),
+    Slug.NOT_RUNNING: _row(
+        _U, 3, "kezd is not running", "systemctl --user start kezd, or run: kezd", retryable=True
+    ),
+    Slug.HOME_UNREACHABLE: _row(
+        _U, 7, "the home server does not answer", "check the network; kez doctor", retryable=True
+    ),
     Slug.HOME_REFUSED: _row(_U, 7, "the home server refused"),
     Slug.OFFLINE: _row(_U, 7, "not connected", retryable=True),
     Slug.RATE_LIMITED: _row(_U, 9, "asked too often", "wait a moment", retryable=True),
-    Slug.SUPERSEDED: _row(_U, 6, "another installation of this identity has taken over", "to take it back: kez restore --takeover"),
+    Slug.SUPERSEDED: _row(
+        _U,
+        6,
+        "another installation of this identity has taken over",
+        "to take it back: kez restore --takeover",
+    ),
     Slug.FOREIGN_HOME: _row(_U, 7, "the contact's home server takes no messages from other homes"),
-    Slug.INBOX_FULL: _row(_U, 7, "the contact's inbox is full", "it empties when they come back", retryable=True),
-    Slug.HOME_FULL: _row(_U, 7, "the home server's storage is full", "its operator has to make room", retryable=True),
-    Slug.QUOTA: _row(_U, 9, "too many of your messages wait undelivered", "wait until somebody has read some", retryable=True),
+    Slug.INBOX_FULL: _row(
+        _U, 7, "the contact's inbox is full", "it empties when they come back", retryable=True
+    ),
+    Slug.HOME_FULL: _row(
+        _U, 7, "the home server's storage is full", "its operator has to make room", retryable=True
+    ),
+    Slug.QUOTA: _row(
+        _U,
+        9,
+        "too many of your messages wait undelivered",
+        "wait until somebody has read some",
+        retryable=True,
+    ),
     Slug.STOPPING: _row(_U, 3, "kezd is stopping", retryable=True),
-    Slug.KEY_CHANGED: _row(_T, 8, "this contact's key has changed", "compare safety words, then: kez contacts --trust HANDLE"),
+    Slug.KEY_CHANGED: _row(
+        _T, 8, "this contact's key has changed", "compare safety words, then: kez contacts --trust HANDLE"
+    ),
     Slug.CHAIN_FORK: _row(_T, 8, "this contact's sigchain has two heads"),
     Slug.CHAIN_ROLLBACK: _row(_T, 8, "this contact's sigchain is shorter than before"),
     Slug.CHAIN_INVALID: _row(_T, 8, "the sigchain does not verify"),
@@ -163,7 +206,9 @@ TABLE: dict[Slug, SlugInfo] = {
     Slug.SCHEMA_TOO_NEW: _row(_S, 1, "the database is of a newer kezd", "upgrade kezd"),
     Slug.ALREADY_RUNNING: _row(_S, 6, "kezd is already running for this home"),
     Slug.UNSAFE_PATH: _row(_S, 4, "a directory is not private"),
-    Slug.BAD_CONFIG: _row(_R, 2, "the configuration is wrong", "kezd config shows each value and where it comes from"),
+    Slug.BAD_CONFIG: _row(
+        _R, 2, "the configuration is wrong", "kezd config shows each value and where it comes from"
+    ),
     Slug.INTERNAL: _row(Family.INTERNAL, 70, "a bug in kezd", "please report it with the incident id"),
 }
 
