@@ -132,6 +132,10 @@ class ContactBook(Protocol):
         """Who wrote: a contact by any key its chain authorises, else a new request contact."""
         ...
 
+    def known(self, tx: Transaction, genesis: PublicKey) -> Sender | None:
+        """The contact whose chain began with that key; never makes one, writes nothing (for lists)."""
+        ...
+
     def wants_lookup(self, genesis: PublicKey) -> None:
         """Ask for a background lookup of a stranger's handle and chain. Never blocks."""
         ...
