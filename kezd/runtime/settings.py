@@ -1,0 +1,129 @@
+"""The schema of the configuration: one frozen dataclass for each section.
+
+Field names, types, defaults, meanings and bounds are here and nowhere else; reading the
+sources is `kezd.runtime.config`. Names ending in `_s` are seconds.
+"""
+
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+DAYS = 24 * 3600
+MIB = 1024 * 1024
+_NO_SERVERS: Mapping[str, str] = types.MappingProxyType({})
+
+
+class VaultSource(StrEnum):
+    """What the vault's key may come from."""
+
+    AUTO = "auto"
+    """Keyring, else systemd credential, else passphrase."""
+    KEYRING = "keyring"
+    CREDENTIAL = "credential"
+    PASSPHRASE = "passphrase"
+
+
+class LogLevel(StrEnum):
+    """Least level that is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bounds of a number, both included."""
+
+    least: float
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """The texts are URLs that a home may be asked at."""
+
+
+Check = Range | Url | None
+
+
+def _doc(text: str, check: Check = None) -> dict[str, Any]:
+    return {"doc": text, "check": check}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeSettings:
+    """The section [home]."""
+
+    url: str = field(
+        default="https://kez.lat", metadata=_doc("the home server that handles are registered at", Url())
+    )
+    servers: Mapping[str, str] = field(
+        default=_NO_SERVERS,
+        metadata=_doc("URLs of the homes of other servers, when not https://<server>", Url()),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultSettings:
+    """The section [vault]."""
+
+    source: VaultSource = field(default=VaultSource.AUTO, metadata=_doc("where a new vault's key comes from"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatSettings:
+    """The section [chat]."""
+
+    read_receipts: bool = field(default=True, metadata=_doc("tell accepted contacts what was read"))
+    republish_after_s: float = field(
+        default=13 * DAYS,
+        metadata=_doc("send again what has no delivered receipt after this long", Range(1, 60 * DAYS)),
+    )
+    expire_after_s: float = field(
+        default=90 * DAYS, metadata=_doc("give up on a message after this long", Range(1, 3650 * DAYS))
+    )
+    retry_base_s: float = field(
+        default=1.0, metadata=_doc("first delay before sending is tried again", Range(0.01, 3600))
+    )
+    retry_ceiling_s: float = field(
+        default=300.0, metadata=_doc("longest delay between two attempts", Range(0.01, 1 * DAYS))
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactsSettings:
+    """The section [contacts]."""
+
+    recheck_s: float = field(
+        default=6 * 3600, metadata=_doc("how often a contact's chain is looked at again", Range(1, 60 * DAYS))
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RpcSettings:
+    """The section [rpc]."""
+
+    line_bytes: int = field(default=4 * MIB, metadata=_doc("longest request line", Range(1024, 64 * MIB)))
+    batch: int = field(default=100, metadata=_doc("most calls in one batch", Range(1, 10_000)))
+    calls_in_flight: int = field(
+        default=64, metadata=_doc("most calls at once on a connection", Range(1, 10_000))
+    )
+    connections: int = field(default=32, metadata=_doc("most connections at once", Range(1, 10_000)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """The section [log]."""
+
+    level: LogLevel = field(default=LogLevel.INFO, metadata=_doc("least level that is logged"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfilesSettings:
+    """The section [profiles]."""
+
+    names: tuple[str, ...] = field(default=("default",), metadata=_doc("profiles that this peer opens"))
