@@ -5,7 +5,6 @@ Not here: making randomness, and deciding what may be signed (`kezd.kez.signing`
 libsodium (canonical S, no small-order keys); a key whose X25519 conversion fails is refused.
 """
 
-import hashlib
 import hmac
 import re
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from functools import lru_cache
 from typing import Final, NoReturn, Self
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from nacl import bindings
 from nacl.exceptions import BadSignatureError
 
@@ -216,5 +217,4 @@ def derive_seed(seed: Seed, info: bytes) -> Seed:
         seed: the identity's seed.
         info: the purpose, distinct for each use.
     """
-    extracted = hmac.digest(bytes(hashlib.sha256().digest_size), seed.reveal(), "sha256")
-    return Seed(hmac.digest(extracted, info + b"\x01", "sha256"))
+    return Seed(HKDF(SHA256(), KEY_SIZE, None, info).derive(seed.reveal()))
