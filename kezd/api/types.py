@@ -17,11 +17,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all results: always an object."""
 
 
-class Empty(Params):
+class Empty(Params, frozen=True, kw_only=True):
     """A method without parameters."""
 
 
-class Mutation(Params):
+class Mutation(Params, frozen=True, kw_only=True):
     """Base of parameters that change something."""
 
     idempotency_key: str | None = None
@@ -33,21 +33,21 @@ class Mutation(Params):
 # --- session ---------------------------------------------------------------
 
 
-class ClientInfo(Params):
+class ClientInfo(Params, frozen=True, kw_only=True):
     """Who calls."""
 
     name: str
     version: str = ""
 
 
-class ApiRange(Params):
+class ApiRange(Params, frozen=True, kw_only=True):
     """Versions of this API that the client can speak."""
 
     min: int = 1
     max: int = 1
 
 
-class InitializeParams(Params):
+class InitializeParams(Params, frozen=True, kw_only=True):
     """The first call of a connection."""
 
     client: ClientInfo
@@ -55,7 +55,7 @@ class InitializeParams(Params):
     profile: str = "default"
 
 
-class Limits(Result):
+class Limits(Result, frozen=True, kw_only=True):
     """What the peer accepts."""
 
     line_bytes: int
@@ -65,7 +65,7 @@ class Limits(Result):
     page: int
 
 
-class InitializeResult(Result):
+class InitializeResult(Result, frozen=True, kw_only=True):
     """What the connection is from now on."""
 
     api: int
@@ -82,13 +82,13 @@ class InitializeResult(Result):
     capabilities: list[str]
 
 
-class UnlockParams(Params):
+class UnlockParams(Params, frozen=True, kw_only=True):
     """Open the vault."""
 
     passphrase: str | None = None
 
 
-class StateResult(Result):
+class StateResult(Result, frozen=True, kw_only=True):
     """State of the profile."""
 
     state: str
@@ -97,7 +97,7 @@ class StateResult(Result):
 # --- daemon ----------------------------------------------------------------
 
 
-class VersionResult(Result):
+class VersionResult(Result, frozen=True, kw_only=True):
     """Versions."""
 
     version: str
@@ -105,7 +105,7 @@ class VersionResult(Result):
     python: str
 
 
-class LinkHealth(Result):
+class LinkHealth(Result, frozen=True, kw_only=True):
     """One link: `home`, `nats`, `store`."""
 
     name: str
@@ -116,7 +116,7 @@ class LinkHealth(Result):
     last_error: str | None = None
 
 
-class HealthResult(Result):
+class HealthResult(Result, frozen=True, kw_only=True):
     """How the peer is."""
 
     state: str
@@ -127,7 +127,7 @@ class HealthResult(Result):
     """Hostile or broken input dropped since the database began, by cause."""
 
 
-class Check(Result):
+class Check(Result, frozen=True, kw_only=True):
     """One check of `kez doctor`."""
 
     name: str
@@ -136,7 +136,7 @@ class Check(Result):
     fix: str = ""
 
 
-class DoctorResult(Result):
+class DoctorResult(Result, frozen=True, kw_only=True):
     """All checks."""
 
     checks: list[Check]
@@ -145,7 +145,7 @@ class DoctorResult(Result):
 # --- identity --------------------------------------------------------------
 
 
-class IdentityCreateParams(Mutation):
+class IdentityCreateParams(Mutation, frozen=True, kw_only=True):
     """Make a key and its recovery words. Nothing is registered yet."""
 
     words: Literal[12, 24] = 24
@@ -153,7 +153,7 @@ class IdentityCreateParams(Mutation):
     """For a new vault on a machine without a keyring."""
 
 
-class IdentityCreateResult(Result):
+class IdentityCreateResult(Result, frozen=True, kw_only=True):
     """The words, to be written on paper; the same again until they are confirmed."""
 
     primary: str
@@ -162,13 +162,13 @@ class IdentityCreateResult(Result):
     """1-based positions of the words that `identity.confirm` wants."""
 
 
-class IdentityConfirmParams(Mutation):
+class IdentityConfirmParams(Mutation, frozen=True, kw_only=True):
     """The words at the positions asked for, keyed by position as text."""
 
     answers: dict[str, str]
 
 
-class IdentityRegisterParams(Mutation):
+class IdentityRegisterParams(Mutation, frozen=True, kw_only=True):
     """Bind a handle to the confirmed key on the home server, then publish the sigchain."""
 
     handle: str
@@ -176,7 +176,7 @@ class IdentityRegisterParams(Mutation):
     """Overrides the configuration's `home.url` for this identity from now on."""
 
 
-class IdentityRestoreParams(Mutation):
+class IdentityRestoreParams(Mutation, frozen=True, kw_only=True):
     """Bring an identity back from its words on an empty profile (or take over again)."""
 
     words: str | None = None
@@ -185,7 +185,7 @@ class IdentityRestoreParams(Mutation):
     home_url: str | None = None
 
 
-class IdentityResult(Result):
+class IdentityResult(Result, frozen=True, kw_only=True):
     """The identity of this profile."""
 
     state: Literal["none", "unconfirmed", "unregistered", "active", "superseded"]
@@ -200,13 +200,13 @@ class IdentityResult(Result):
     """Why it is superseded."""
 
 
-class IdentityWordsParams(Params):
+class IdentityWordsParams(Params, frozen=True, kw_only=True):
     """Show the words again, after a fresh unlock."""
 
     passphrase: str | None = None
 
 
-class WordsResult(Result):
+class WordsResult(Result, frozen=True, kw_only=True):
     """The recovery words."""
 
     words: list[str]
@@ -215,7 +215,7 @@ class WordsResult(Result):
 # --- contacts --------------------------------------------------------------
 
 
-class Alarm(Result):
+class Alarm(Result, frozen=True, kw_only=True):
     """Why sending to a contact stopped."""
 
     kind: Literal["key_changed", "fork", "rollback", "chain_invalid"]
@@ -224,7 +224,7 @@ class Alarm(Result):
     new_primary: str | None = None
 
 
-class Contact(Result):
+class Contact(Result, frozen=True, kw_only=True):
     """Somebody. `genesis` is the primary their chain began with, and their id everywhere."""
 
     genesis: str
@@ -238,39 +238,39 @@ class Contact(Result):
     alarm: Alarm | None = None
 
 
-class ContactAddParams(Mutation):
+class ContactAddParams(Mutation, frozen=True, kw_only=True):
     """Resolve a handle, verify registration and chain, and trust the key found first."""
 
     handle: str
 
 
-class ContactRef(Params):
+class ContactRef(Params, frozen=True, kw_only=True):
     """Names a contact by handle or by primary."""
 
     contact: str
 
 
-class ContactRefMutation(Mutation):
+class ContactRefMutation(Mutation, frozen=True, kw_only=True):
     """Names a contact to be changed."""
 
     contact: str
 
 
-class ContactDecideParams(Mutation):
+class ContactDecideParams(Mutation, frozen=True, kw_only=True):
     """The person's answer to an alarm."""
 
     contact: str
     decision: Literal["trust_new", "keep_old"]
 
 
-class PageParams(Params):
+class PageParams(Params, frozen=True, kw_only=True):
     """One page of a list."""
 
     limit: int = 50
     cursor: str | None = None
 
 
-class ContactsResult(Result):
+class ContactsResult(Result, frozen=True, kw_only=True):
     """Contacts, by handle."""
 
     items: list[Contact]
@@ -282,7 +282,7 @@ class ContactsResult(Result):
 MessageState = Literal["queued", "accepted", "delivered", "read", "failed", "received", "seen"]
 
 
-class Message(Result):
+class Message(Result, frozen=True, kw_only=True):
     """One message of a conversation."""
 
     id: str
@@ -310,20 +310,20 @@ class Message(Result):
     """Messages of the same stream that have not arrived and come before this one."""
 
 
-class SendParams(Mutation):
+class SendParams(Mutation, frozen=True, kw_only=True):
     """Send text. Returns once it is stored and queued; events tell the rest."""
 
     to: str
     text: str
 
 
-class SendResult(Result):
+class SendResult(Result, frozen=True, kw_only=True):
     """The message as queued (`message.id` is its id for good)."""
 
     message: Message
 
 
-class HistoryParams(Params):
+class HistoryParams(Params, frozen=True, kw_only=True):
     """Messages of one conversation, newest page first, in order within the page."""
 
     contact: str
@@ -331,39 +331,39 @@ class HistoryParams(Params):
     cursor: str | None = None
 
 
-class MessagesResult(Result):
+class MessagesResult(Result, frozen=True, kw_only=True):
     """A page of messages."""
 
     items: list[Message]
     next_cursor: str | None = None
 
 
-class MessageRef(Params):
+class MessageRef(Params, frozen=True, kw_only=True):
     """Names a message."""
 
     id: str
 
 
-class MessageResult(Result):
+class MessageResult(Result, frozen=True, kw_only=True):
     """A message."""
 
     message: Message
 
 
-class ReadParams(Mutation):
+class ReadParams(Mutation, frozen=True, kw_only=True):
     """Mark what has arrived as seen (all, or up to a position); sends read receipts if chosen."""
 
     contact: str
     up_to: int | None = None
 
 
-class ReadResult(Result):
+class ReadResult(Result, frozen=True, kw_only=True):
     """How many messages became seen."""
 
     marked: int
 
 
-class Conversation(Result):
+class Conversation(Result, frozen=True, kw_only=True):
     """One thread."""
 
     contact: str
@@ -375,7 +375,7 @@ class Conversation(Result):
     """Messages known to exist that have not arrived."""
 
 
-class ConversationsResult(Result):
+class ConversationsResult(Result, frozen=True, kw_only=True):
     """Threads, latest first."""
 
     items: list[Conversation]
@@ -385,21 +385,21 @@ class ConversationsResult(Result):
 # --- events ----------------------------------------------------------------
 
 
-class Since(Params):
+class Since(Params, frozen=True, kw_only=True):
     """A place in the event log."""
 
     epoch: str
     seq: int
 
 
-class SubscribeParams(Params):
+class SubscribeParams(Params, frozen=True, kw_only=True):
     """Listen. With `since`: replay what came after it, then go live."""
 
     topics: list[str]
     since: Since | None = None
 
 
-class SubscribeResult(Result):
+class SubscribeResult(Result, frozen=True, kw_only=True):
     """The subscription and where the log stands; live events have a greater seq."""
 
     subscription: str
@@ -408,19 +408,19 @@ class SubscribeResult(Result):
     replayed_from: int | None = None
 
 
-class SubscriptionRef(Params):
+class SubscriptionRef(Params, frozen=True, kw_only=True):
     """Names a subscription of this connection."""
 
     subscription: str
 
 
-class Done(Result):
+class Done(Result, frozen=True, kw_only=True):
     """Nothing more to say."""
 
     ok: bool = True
 
 
-class Document(Result):
+class Document(Result, frozen=True, kw_only=True):
     """The OpenRPC document."""
 
     document: dict[str, Any]
