@@ -28,6 +28,7 @@ from kezd.runtime.settings import (
     RpcSettings,
     Url,
     VaultSettings,
+    no_entries,
 )
 from kezd.runtime.urls import is_acceptable_url
 
@@ -63,7 +64,7 @@ class Config:
     rpc: RpcSettings = field(default_factory=RpcSettings)
     log: LogSettings = field(default_factory=LogSettings)
     profiles: ProfilesSettings = field(default_factory=ProfilesSettings)
-    origins: Mapping[str, Origin] = field(default=types.MappingProxyType({}), repr=False)
+    origins: Mapping[str, Origin] = field(default_factory=no_entries, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +101,19 @@ def _sections() -> dict[str, Any]:
 
 def _schema() -> dict[str, _Key]:
     keys = [
-        _Key(section, f.name, get_type_hints(cls)[f.name], f.default, f.metadata["doc"], f.metadata["check"])
+        _Key(
+            section, f.name, get_type_hints(cls)[f.name], _default(f), f.metadata["doc"], f.metadata["check"]
+        )
         for section, cls in _sections().items()
         for f in dataclasses.fields(cls)
     ]
     return {key.name: key for key in keys}
+
+
+def _default(member: "dataclasses.Field[Any]") -> Any:
+    if member.default_factory is not dataclasses.MISSING:
+        return member.default_factory()
+    return member.default
 
 
 def load(environ: Mapping[str, str], paths: Paths, flags: Mapping[str, str]) -> Config:

@@ -26,7 +26,7 @@ _SECRETS = (
     re.compile(r"\bS[UACNOX][A-Z2-7]{56}\b"),  # nkey seeds
     re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+"),  # JWTs
     re.compile(
-        r"(?<![\w+/=-])(?=[\w+/-]*[A-Z])[A-Za-z0-9+_-][A-Za-z0-9+/_-]{42}=?(?![\w+/=-])"
+        r"(?<![\w+/-])(?=[\w+/-]*[A-Z])[A-Za-z0-9+_-][A-Za-z0-9+/_-]{42}=?(?![\w+/=-])"
     ),  # 32 bytes in base64
 )
 _LONG_HEX = re.compile(r"(?<![0-9A-Za-z])([0-9a-f]{8})[0-9a-f]{56,}(?![0-9A-Za-z])")

@@ -12,7 +12,6 @@ from typing import Any
 
 DAYS = 24 * 3600
 MIB = 1024 * 1024
-_NO_SERVERS: Mapping[str, str] = types.MappingProxyType({})
 
 
 class VaultSource(StrEnum):
@@ -50,6 +49,11 @@ class Url:
 Check = Range | Url | None
 
 
+def no_entries() -> Mapping[str, Any]:
+    """An empty table that nobody can fill."""
+    return types.MappingProxyType({})
+
+
 def _doc(text: str, check: Check = None) -> dict[str, Any]:
     return {"doc": text, "check": check}
 
@@ -62,7 +66,7 @@ class HomeSettings:
         default="https://kez.lat", metadata=_doc("the home server that handles are registered at", Url())
     )
     servers: Mapping[str, str] = field(
-        default=_NO_SERVERS,
+        default_factory=no_entries,
         metadata=_doc("URLs of the homes of other servers, when not https://<server>", Url()),
     )
 
