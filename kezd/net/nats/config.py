@@ -3,6 +3,7 @@
 import ssl
 from dataclasses import dataclass
 
+from kezd.kez.keys import PublicKey
 from kezd.kez.signing import Signer
 from kezd.net.nats.endpoint import Endpoint
 from kezd.runtime.backoff import BackoffPolicy
@@ -50,12 +51,19 @@ class NatsConfig:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The key that answers a broker's nonce, and the name the connection gives itself."""
+    """Who a connection is.
+
+    Attributes:
+        signer: the key that answers the broker's nonce.
+        identity: whose subjects it uses; another key than the signer's after a rotation.
+        name: what the connection calls itself.
+    """
 
     signer: Signer
+    identity: PublicKey
     name: str
 
     @property
     def hex(self) -> str:
-        """The public key, 64 lower-case hex: `<me>` in subjects."""
-        return self.signer.public.hex
+        """64 lower-case hex: `<me>` in subjects."""
+        return self.identity.hex

@@ -99,6 +99,8 @@ class Connection:
             self.session = await self._ask_session(target)
             await self._client.subscribe(self._book.prefix + "*", cb=self._on_answer)
             if receiving is not None:
+                if not self.session.consumer:
+                    raise HomeRefusedError("this key has no inbox there")
                 await self._start_pulling(self._client, receiving)
         except nats.errors.Error as error:
             await self._abandon()

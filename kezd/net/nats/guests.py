@@ -144,7 +144,8 @@ class GuestPool:
 
     async def _connect(self, endpoint: Endpoint) -> LiveConnection:
         name = secrets.token_hex(16)  # an installation id of ours is nothing for a stranger
-        credentials = Credentials(self._signer.nats_guest(endpoint.host), name)
+        signer = self._signer.nats_guest(endpoint.host)
+        credentials = Credentials(signer, signer.public, name)
         target = ConnectionTarget(endpoint, credentials, name)
         connection = await self._loop.call(Connection.open, target, self._config, self._clock, None)
         return LiveConnection(connection, trio.current_time())

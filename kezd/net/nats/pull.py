@@ -33,6 +33,8 @@ ERROR_PAUSE = 1.0
 
 HEARTBEAT_STATUS = "100"
 TIMEOUT_STATUS = "408"
+NORMAL_ENDS = frozenset({"Batch Completed", "Message Size Exceeds MaxBytes"})
+"""How the server words the end of a request that has a byte limit (both are 409)."""
 NANOSECONDS = 1_000_000_000
 
 
@@ -163,7 +165,7 @@ class Puller:
         if status == HEARTBEAT_STATUS:
             return
         self._requests.pop(name, None)
-        if status == TIMEOUT_STATUS or "MaxBytes" in description:
+        if status == TIMEOUT_STATUS or description in NORMAL_ENDS:
             self.pump()
         elif status == NO_RESPONDERS or "Consumer Deleted" in description:
             self._lose(f"the inbox consumer is gone ({description or status})")

@@ -12,6 +12,7 @@ from typing import Self
 
 import trio
 
+from kezd.kez.keys import PublicKey
 from kezd.kez.signing import Signer
 from kezd.net.nats.config import Credentials, NatsConfig
 from kezd.net.nats.endpoint import Endpoint, parse_endpoints
@@ -52,7 +53,13 @@ class NatsTransport:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, config: NatsConfig, signer: Signer, installation_id: str, clock: Clock
+        cls,
+        config: NatsConfig,
+        signer: Signer,
+        installation_id: str,
+        clock: Clock,
+        *,
+        identity: PublicKey | None = None,
     ) -> AsyncIterator[Self]:
         """Keep the transport for the length of the block; online or not.
 
@@ -61,8 +68,9 @@ class NatsTransport:
             signer: the identity.
             installation_id: 32 lower-case hex, chosen once per installation.
             clock: for the times in statuses and deliveries.
+            identity: genesis primary, when the signer's key is a later one.
         """
-        credentials = Credentials(signer, installation_id)
+        credentials = Credentials(signer, identity or signer.public, installation_id)
         async with LoopThread.open() as loop:
             self = cls(config, loop)
             async with (

@@ -1,0 +1,276 @@
+"""A real nats-server with just enough of a home: one account, a stream, a session answer.
+
+For tests of the peer's transport alone: terms (credential's life, tags, whether sending is
+allowed, limits) are the test's to choose. Not a home: no callout, no accounts, no registry;
+what depends on those is tested against `kezd.testing.home_driver`.
+"""
+
+import asyncio  # noqa: TID251 - nats-py, on the other side of the bridge
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from kezd.kez.keys import Seed
+from kezd.kez.signing import Signer
+
+DAY = 86400
+READY_TIMEOUT = 10.0
+NATS_SERVER = Path(sys.executable).parent / "nats-server"
+
+
+def make_signer(number: int) -> Signer:
+    """An identity for tests, the same each time."""
+    return Signer(Seed(number.to_bytes(32, "big")))
+
+
+@dataclass
+class Terms:
+    """What the session answer says; may be changed while it runs."""
+
+    jwt_expires_in: float = 3600.0
+    allowed: bool = True
+    tag: str = "00112233445566aa"
+    consumer_options: dict[str, Any] = field(default_factory=dict)
+    holder: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """hex → (generation, installation id)"""
+    sessions: int = 0
+
+
+class _HomeClient(Client):
+    """The home's own connection, logged in with its nkey."""
+
+    def __init__(self, signer: Signer) -> None:
+        super().__init__()
+        self._public_nkey = signer.public.nkey
+
+
+class SmallHome:
+    """The running thing; `start` is the way to one."""
+
+    def __init__(
+        self, directory: Path, users: Sequence[Signer], *, stream: dict[str, Any], extra_config: str
+    ) -> None:
+        self._directory = directory
+        self._port = _free_port()
+        self._home = make_signer(0xFFFF)
+        self._stream = stream
+        self.terms = Terms()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stop = threading.Event()
+        self._ready = threading.Event()
+        self._thread: threading.Thread | None = None
+        nkeys = "\n".join(f"{{ nkey: {signer.public.nkey} }}" for signer in (self._home, *users))
+        self.config_path = directory / "nats.conf"
+        self.config_path.write_text(
+            f'listen: "127.0.0.1:{self._port}"\nmax_payload: 256KB\n'
+            f'jetstream {{ store_dir: "{directory}/js", max_mem: 64M, max_file: 1G }}\n'
+            f"authorization {{ timeout: 2, users: [ {nkeys} ] }}\n{extra_config}\n"
+        )
+
+    @classmethod
+    @contextmanager
+    def start(
+        cls,
+        directory: Path,
+        users: Sequence[Signer],
+        *,
+        stream: dict[str, Any] | None = None,
+        extra_config: str = "",
+    ) -> "Iterator[SmallHome]":
+        """Run it for the length of the block; `users` may log in."""
+        self = cls(directory, users, stream=stream or {}, extra_config=extra_config)
+        try:
+            self.start_server()
+            yield self
+        finally:
+            self.stop_responder()
+            self.kill()
+
+    @property
+    def url(self) -> str:
+        """Where clients connect."""
+        return f"nats://127.0.0.1:{self._port}"
+
+    def start_server(self) -> None:
+        """Start nats-server and the session answer; returns when both work."""
+        log_path = self._directory / "nats.log"
+        with log_path.open("ab") as output:
+            self._process = subprocess.Popen(
+                [NATS_SERVER, "-c", self.config_path], stdout=output, stderr=output
+            )
+        self._stop.clear()
+        self._ready.clear()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._respond()), name="small-home")
+        self._thread.start()
+        if not self._ready.wait(READY_TIMEOUT):
+            raise TimeoutError(log_path.read_text())
+
+    def kill(self) -> None:
+        """SIGKILL nats-server."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        """SIGSTOP nats-server: connected, and deaf."""
+        assert self._process is not None, "running"
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        assert self._process is not None, "running"
+        os.kill(self._process.pid, signal.SIGCONT)
+
+    def restart(self) -> None:
+        """SIGKILL and start again on the same port and store."""
+        self.stop_responder()
+        self.kill()
+        self.start_server()
+
+    def stop_responder(self) -> None:
+        """Nobody answers session requests any more; the server runs on."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def stored(self) -> int:
+        """Messages in the stream, as the server counts them."""
+        return int(asyncio.run(self._stream_info())["state"]["messages"])
+
+    async def _connect(self) -> Client:
+        home = self._home
+        deadline = time.monotonic() + READY_TIMEOUT
+        while True:
+            client = _HomeClient(home)
+            try:
+                await client.connect(
+                    self.url,
+                    signature_cb=lambda nonce: base64.b64encode(home.nats_nonce(nonce)),
+                    allow_reconnect=False,
+                    error_cb=_raise,
+                )
+            except OSError:
+                await client.close()
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.02)
+            else:
+                return client
+
+    async def _api(self, client: Client, call: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = await client.request("$JS.API." + call, json.dumps(body).encode(), timeout=5)
+        decoded: dict[str, Any] = json.loads(answer.data)
+        if "error" in decoded:
+            raise RuntimeError(decoded["error"])
+        return decoded
+
+    async def _stream_info(self) -> dict[str, Any]:
+        client = await self._connect()
+        try:
+            return await self._api(client, "STREAM.INFO.KEZ_INBOX", {})
+        finally:
+            await client.close()
+
+    async def _respond(self) -> None:
+        client = await self._connect()
+        stream = {
+            "name": "KEZ_INBOX",
+            "subjects": ["kez.inbox.*.*.*"],
+            "retention": "workqueue",
+            "storage": "file",
+            "discard": "new",
+            "discard_new_per_subject": True,
+            "max_msgs_per_subject": 1000,
+            "max_msg_size": 192 * 1024,
+            "num_replicas": 1,
+            "duplicate_window": 120 * 10**9,
+            **self._stream,
+        }
+
+        async def on_session(msg: Msg) -> None:
+            await msg.respond(json.dumps(await self._session(client, msg)).encode())
+
+        try:
+            await self._api(client, "STREAM.CREATE.KEZ_INBOX", stream)
+            await client.subscribe("kez.rpc.*.session", cb=on_session)
+            await client.flush()
+            await client.flush()
+            self._ready.set()
+            while not self._stop.is_set() and client.is_connected:  # noqa: ASYNC110 - a thread's flag
+                await asyncio.sleep(0.02)
+        finally:
+            await client.close()
+
+    async def _session(self, client: Client, msg: Msg) -> dict[str, Any]:
+        me = msg.subject.split(".")[2]
+        request = json.loads(msg.data)
+        self.terms.sessions += 1
+        now = time.time()  # noqa: TID251 - the home's clock
+        common = {
+            "v": 1,
+            "tags": [{"tag": self.terms.tag, "from": now - DAY, "until": now + DAY}],
+            "now": now,
+            "jwt_expires_in": self.terms.jwt_expires_in,
+            "sending": {"allowed": self.terms.allowed},
+        }
+        generation, installation = self.terms.holder.get(me, (0, ""))
+        if installation != request["installation_id"]:
+            if generation and not request["takeover"]:
+                return {"error": "superseded", "message": "another installation is current", "hint": ""}
+            if generation:
+                await self._api(client, f"CONSUMER.DELETE.KEZ_INBOX.{me}_0_{generation}", {})
+            generation += 1
+            self.terms.holder[me] = (generation, request["installation_id"])
+        consumer = f"{me}_0_{generation}"
+        await self._api(
+            client,
+            f"CONSUMER.DURABLE.CREATE.KEZ_INBOX.{consumer}",
+            {
+                "stream_name": "KEZ_INBOX",
+                "config": {
+                    "durable_name": consumer,
+                    "filter_subject": f"kez.inbox.{me}.0.*",
+                    "ack_policy": "explicit",
+                    "ack_wait": 30 * 10**9,
+                    "max_ack_pending": 1024,
+                    "max_waiting": 8,
+                    **self.terms.consumer_options,
+                },
+            },
+        )
+        return common | {
+            "kind": "identity",
+            "generation": generation,
+            "consumer": consumer,
+            "inbox": f"kez.inbox.{me}",
+            "device": "0",
+        }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+async def _raise(error: Exception) -> None:
+    if isinstance(error, OSError):
+        raise error
