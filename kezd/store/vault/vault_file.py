@@ -59,7 +59,7 @@ class VaultFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """For `credential` and `passphrase`."""
     check: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
     nonce: Annotated[str, msgspec.Meta(pattern=f"^[0-9a-f]{{{2 * NONCE_SIZE}}}$")]
-    box: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2})+$")]
+    box: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2}){16,}$")]
     checksum: str
 
 
