@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
 import trio
 
 from kezd.net.nats.config import NatsConfig
@@ -16,9 +15,6 @@ from kezd.runtime.transport import (
     Destination,
     LinkState,
     LinkStatus,
-    RefusalReason,
-    Refused,
-    TransportUnavailableError,
 )
 from kezd.testing.small_home import SmallHome, make_signer
 

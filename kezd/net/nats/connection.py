@@ -19,7 +19,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from kezd.net.nats.client import ClientEvents, GuardedClient, close_client, open_client
-from kezd.net.nats.config import Credentials, NatsConfig
+from kezd.net.nats.config import HEADER_ROOM, Credentials, NatsConfig
 from kezd.net.nats.endpoint import Endpoint
 from kezd.net.nats.errors import HomeRefusedError, SupersededError
 from kezd.net.nats.outgoing import Outgoing, OutgoingBook
@@ -34,8 +34,6 @@ SESSION_TIMEOUT = 5.0
 WRITE_TURN = 64
 """Messages handed to nats-py before the loop may do something else."""
 CHECK_INTERVAL = 0.25
-HEADER_ROOM = 512
-"""Bytes of a publish that are not its data."""
 FLUSH_GRACE = 2.0
 _VIOLATION = re.compile(r'permissions violation for publish to "([^"]+)"')
 
