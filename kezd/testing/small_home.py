@@ -10,9 +10,6 @@ import base64
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -26,10 +23,12 @@ from nats.aio.msg import Msg
 
 from kezd.kez.keys import Seed
 from kezd.kez.signing import Signer
+from kezd.testing.nats_driver import NatsServer
 
 DAY = 86400
 READY_TIMEOUT = 10.0
-NATS_SERVER = Path(sys.executable).parent / "nats-server"
+HOME_NUMBER = 0xFFFF
+"""Of the home's own test key."""
 
 
 def make_signer(number: int) -> Signer:
@@ -61,25 +60,14 @@ class _HomeClient(Client):
 class SmallHome:
     """The running thing; `start` is the way to one."""
 
-    def __init__(
-        self, directory: Path, users: Sequence[Signer], *, stream: dict[str, Any], extra_config: str
-    ) -> None:
-        self._directory = directory
-        self._port = _free_port()
-        self._home = make_signer(0xFFFF)
+    def __init__(self, server: NatsServer, stream: dict[str, Any]) -> None:
+        self._server = server
+        self._home = make_signer(HOME_NUMBER)
         self._stream = stream
         self.terms = Terms()
-        self._process: subprocess.Popen[bytes] | None = None
         self._stop = threading.Event()
         self._ready = threading.Event()
         self._thread: threading.Thread | None = None
-        nkeys = "\n".join(f"{{ nkey: {signer.public.nkey} }}" for signer in (self._home, *users))
-        self.config_path = directory / "nats.conf"
-        self.config_path.write_text(
-            f'listen: "127.0.0.1:{self._port}"\nmax_payload: 256KB\n'
-            f'jetstream {{ store_dir: "{directory}/js", max_mem: 64M, max_file: 1G }}\n'
-            f"authorization {{ timeout: 2, users: [ {nkeys} ] }}\n{extra_config}\n"
-        )
 
     @classmethod
     @contextmanager
@@ -92,56 +80,52 @@ class SmallHome:
         extra_config: str = "",
     ) -> "Iterator[SmallHome]":
         """Run it for the length of the block; `users` may log in."""
-        self = cls(directory, users, stream=stream or {}, extra_config=extra_config)
-        try:
-            self.start_server()
-            yield self
-        finally:
-            self.stop_responder()
-            self.kill()
+        nkeys = "\n".join(f"{{ nkey: {s.public.nkey} }}" for s in (make_signer(HOME_NUMBER), *users))
+        config = (
+            f'max_payload: 256KB\njetstream {{ store_dir: "{directory}/js", max_mem: 64M, max_file: 1G }}\n'
+            f"authorization {{ timeout: 2, users: [ {nkeys} ] }}\n{extra_config}\n"
+        )
+        with NatsServer.start(directory, config) as server:
+            self = cls(server, stream or {})
+            try:
+                self.start_responder()
+                yield self
+            finally:
+                self.stop_responder()
 
     @property
     def url(self) -> str:
         """Where clients connect."""
-        return f"nats://127.0.0.1:{self._port}"
+        return self._server.url
 
-    def start_server(self) -> None:
-        """Start nats-server and the session answer; returns when both work."""
-        log_path = self._directory / "nats.log"
-        with log_path.open("ab") as output:
-            self._process = subprocess.Popen(
-                [NATS_SERVER, "-c", self.config_path], stdout=output, stderr=output
-            )
+    def start_responder(self) -> None:
+        """Answer session requests; returns when it does."""
         self._stop.clear()
         self._ready.clear()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._respond()), name="small-home")
         self._thread.start()
         if not self._ready.wait(READY_TIMEOUT):
-            raise TimeoutError(log_path.read_text())
+            raise TimeoutError(self._server.log_path.read_text())
 
     def kill(self) -> None:
         """SIGKILL nats-server."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGCONT)
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        self._server.kill()
 
-    def freeze(self) -> None:
-        """SIGSTOP nats-server: connected, and deaf."""
-        assert self._process is not None, "running"
-        os.kill(self._process.pid, signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """SIGCONT."""
-        assert self._process is not None, "running"
-        os.kill(self._process.pid, signal.SIGCONT)
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """SIGSTOP nats-server for the length of the block: connected, and deaf."""
+        os.kill(self._server.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._server.pid, signal.SIGCONT)
 
     def restart(self) -> None:
         """SIGKILL and start again on the same port and store."""
         self.stop_responder()
-        self.kill()
-        self.start_server()
+        self._server.kill()
+        self._server.restart()
+        self.start_responder()
 
     def stop_responder(self) -> None:
         """Nobody answers session requests any more; the server runs on."""
@@ -262,13 +246,6 @@ class SmallHome:
             "inbox": f"kez.inbox.{me}",
             "device": "0",
         }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 async def _raise(error: Exception) -> None:

@@ -9,6 +9,8 @@ from kezd.net.nats.endpoint import Endpoint
 from kezd.runtime.backoff import BackoffPolicy
 
 KIB = 1024
+HEADER_ROOM = 512
+"""Bytes of a publish that are not its data."""
 
 UNREACHABLE = BackoffPolicy(first=0.2, ceiling=30)
 REFUSED = BackoffPolicy(first=8, ceiling=300, floor=5)
