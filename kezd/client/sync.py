@@ -1,0 +1,202 @@
+"""The client library without an event loop: one connection, one call at a time, standard library only.
+
+For the command line and scripts. Starts fast. Not thread-safe; several programs each have
+their own `Client`, the daemon serves them at once.
+
+    with Client.connect(profile="default") as client:
+        client.call("chat.send", to="bob@kez.lat", text="hi")
+        for event in client.events(["message"]):
+            ...
+"""
+
+import json
+import os
+import socket
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from kezd.client.wire import (
+    API_MAX,
+    API_MIN,
+    LINE_BYTES,
+    disconnected,
+    error_from_wire,
+    not_running,
+    socket_path,
+)
+from kezd.errors import Slug, UnavailableError, error_for
+
+TIMEOUT = 60.0
+"""Seconds that an answer may take."""
+CONNECT_TIMEOUT = 5.0
+
+Json = dict[str, Any]
+
+
+class Client:
+    """A connection to a running daemon, initialised."""
+
+    def __init__(self, sock: socket.socket, timeout: float | None) -> None:
+        self._sock = sock
+        self._timeout = timeout
+        self._buffer = bytearray()
+        self._last_id = 0
+        self._notifications: deque[Json] = deque()
+        self.session: Json = {}
+        """The answer to `session.initialize`."""
+
+    @classmethod
+    def connect(
+        cls,
+        path: str | None = None,
+        *,
+        profile: str = "default",
+        name: str = "kezd.client",
+        version: str = "",
+        timeout: float | None = TIMEOUT,
+    ) -> "Client":
+        """Connect and initialise.
+
+        Args:
+            path: the socket; by default where the environment says.
+            profile: which identity of the daemon.
+            name: of the calling program.
+            version: of the calling program.
+            timeout: seconds that an answer may take, None for any time.
+
+        Raises:
+            UnavailableError: `not_running`.
+            KezdError: what `session.initialize` answered.
+        """
+        client = cls.open(path, timeout=timeout)
+        try:
+            client.session = client.call(
+                "session.initialize",
+                client={"name": name, "version": version},
+                api={"min": API_MIN, "max": API_MAX},
+                profile=profile,
+            )
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+    @classmethod
+    def open(cls, path: str | None = None, *, timeout: float | None = TIMEOUT) -> "Client":
+        """Connect without initialising: only the bare methods may be called.
+
+        Raises:
+            UnavailableError: `not_running`.
+        """
+        where = path or socket_path(os.environ)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(CONNECT_TIMEOUT)
+            sock.connect(where)
+        except OSError as error:
+            sock.close()
+            raise not_running(where, error) from error
+        sock.settimeout(timeout)
+        return cls(sock, timeout)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._sock.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def call(self, method: str, **params: Any) -> Json:
+        """Call a method and return its result.
+
+        Raises:
+            KezdError: of the family and slug that the daemon answered.
+            UnavailableError: `not_running` when the connection ends, `offline` after the time-out.
+        """
+        self._last_id += 1
+        request = {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params}
+        try:
+            self._sock.sendall(
+                json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+            )
+        except OSError as error:
+            raise self._said_before_hanging_up() from error
+        while True:
+            message = self._receive()
+            if "method" in message:
+                self._notifications.append(message)
+            elif message.get("id") in (self._last_id, None):
+                if "error" in message:
+                    raise error_from_wire(message["error"])
+                result: Json = message["result"]
+                return result
+
+    def events(self, topics: list[str], since: Json | None = None) -> Iterator[Json]:
+        """Subscribe, and yield events (`{epoch, seq, topic, event}`) as they come, for good.
+
+        A subscription that lagged is taken up again where it was; nothing is left out.
+
+        Args:
+            topics: which.
+            since: `{epoch, seq}` after which to begin; None for now.
+
+        Raises:
+            UnavailableError: `not_running` when the daemon stops or goes away.
+            RequestError: `cannot_replay`.
+        """
+        position = since
+        while True:
+            params: Json = {"topics": topics} if position is None else {"topics": topics, "since": position}
+            subscription = self.call("events.subscribe", **params)
+            name = subscription["subscription"]
+            position = {"epoch": subscription["epoch"], "seq": subscription["seq"]}
+            for notification in self._notifications_of(name):
+                if notification["method"] == "events.lagged":
+                    position = {"epoch": position["epoch"], "seq": notification["params"]["last_seq"]}
+                    break
+                yield notification["params"]
+
+    def _notifications_of(self, subscription: str) -> Iterator[Json]:
+        while True:
+            message = self._notifications.popleft() if self._notifications else self._wait_notification()
+            if message.get("method") == "daemon.stopping":
+                raise UnavailableError(Slug.STOPPING)
+            if message.get("params", {}).get("subscription") == subscription:
+                yield message
+
+    def _wait_notification(self) -> Json:
+        self._sock.settimeout(None)
+        try:
+            return self._receive()
+        finally:
+            self._sock.settimeout(self._timeout)
+
+    def _receive(self) -> Json:
+        while (end := self._buffer.find(b"\n")) < 0:
+            if len(self._buffer) > LINE_BYTES:
+                raise error_for(Slug.TOO_LARGE, "kezd's answer is too long")
+            try:
+                data = self._sock.recv(65536)
+            except TimeoutError as error:
+                raise error_for(Slug.OFFLINE, "kezd did not answer in time", hint="kez doctor") from error
+            except OSError as error:
+                raise disconnected() from error
+            if not data:
+                raise disconnected()
+            self._buffer += data
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        message: Json = json.loads(line)
+        return message
+
+    def _said_before_hanging_up(self) -> Exception:
+        """What the daemon wrote before it closed (it refuses some connections at once), or that it closed."""
+        try:
+            message = self._receive()
+        except UnavailableError as error:
+            return error
+        return error_from_wire(message["error"]) if "error" in message else disconnected()

@@ -1,0 +1,176 @@
+"""From a call to its answer: scope, parameters, idempotency, handler, error table.
+
+Built on jsonrpcserver's per-request dispatch. Its `async_dispatch` needs asyncio and its
+schema check costs more than everything else together; so reading and checking are ours
+(`requests`, and msgspec with the method's own type), and each method is handed over as a
+callable that takes the session and its raw parameters. jsonrpcserver logs what a method
+raises: errors of our table are therefore turned before it sees them.
+"""
+
+import hashlib
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+import msgspec
+from jsonrpcserver.async_dispatcher import dispatch_request
+from jsonrpcserver.request import Request
+from jsonrpcserver.result import SuccessResult
+from oslash.either import Left, Right
+
+from kezd.api import types as t
+from kezd.api.methods import METHODS, Method, Scope
+from kezd.errors import AccessError, KezdError, RequestError, Slug
+from kezd.rpc.replies import as_rpc_error, encode_failure, encode_success, report_bug
+from kezd.rpc.requests import Call, NoId
+from kezd.rpc.session import Session
+
+Handler = Callable[[Session, Any], Awaitable[t.Result]]
+
+ATOMIC = frozenset({"chat.send", "identity.create"})
+"""Methods that remember their result in the transaction of their effect."""
+DRY_RUN = frozenset(
+    {
+        "chat.send",
+        "identity.create",
+        "contacts.refresh",
+        "contacts.accept",
+        "contacts.block",
+        "contacts.decide",
+    }
+)
+"""Methods for which trying without doing has a meaning."""
+IDEMPOTENCY_KEY_LENGTH = 128
+
+_INCLUDES = {
+    Scope.FULL: frozenset(Scope),
+    Scope.CHAT: frozenset({Scope.CHAT, Scope.READ}),
+    Scope.READ: frozenset({Scope.READ}),
+}
+_FIELD = re.compile(r"field `([^`]+)`")
+_PATH = re.compile(r" - at `\$\.?([^`]*)`")
+_HASH = msgspec.json.Encoder(order="deterministic").encode
+
+
+class _AnySignature(inspect.Signature):
+    """Says yes at once: jsonrpcserver binds the arguments before each call, ours are two by construction."""
+
+    def bind(self, *_args: Any, **_kwargs: Any) -> Any:
+        return None
+
+
+class BoundMethod:
+    """One method with its handler, as jsonrpcserver calls it."""
+
+    __signature__ = _AnySignature()
+
+    def __init__(self, method: Method, handler: Handler) -> None:
+        self._method = method
+        self._handler = handler
+        self._atomic = method.name in ATOMIC
+
+    async def __call__(self, session: Session, raw: dict[str, Any]) -> Any:
+        """Check, run, and give jsonrpcserver its result."""
+        try:
+            return Right(SuccessResult(await self._run(session, raw)))
+        except KezdError as error:
+            raise as_rpc_error(error) from error
+        except Exception as error:
+            raise as_rpc_error(report_bug(error, self._method.name)) from error
+
+    async def _run(self, session: Session, raw: dict[str, Any]) -> Any:
+        method = self._method
+        if session.bound is None and not method.bare:
+            raise RequestError(Slug.NOT_INITIALIZED)
+        if method.scope not in _INCLUDES[session.scope]:
+            raise AccessError(
+                Slug.FORBIDDEN,
+                f"{method.name} needs the scope `{method.scope.value}`,"
+                f" this connection has `{session.scope.value}`",
+            )
+        try:
+            params = msgspec.convert(raw, method.params)
+        except msgspec.ValidationError as error:
+            _refuse(error)
+        if not isinstance(params, t.Mutation):
+            return await self._handler(session, params)
+        if params.dry_run and method.name not in DRY_RUN:
+            raise RequestError(
+                Slug.INVALID_ARGUMENT, f"{method.name} has no dry run", detail={"field": "dry_run"}
+            )
+        once = _once(session, method, params)
+        if once is None or self._atomic:
+            return await self._handler(session, params)
+        return await self._remembered(session, params, once)
+
+    async def _remembered(self, session: Session, params: t.Mutation, once: Any) -> Any:
+        recalled = await session.profile.recall(once)
+        if recalled is not None:
+            return recalled
+        result = await self._handler(session, params)
+        await session.profile.remember(once, msgspec.to_builtins(result))
+        return result
+
+
+class Dispatcher:
+    """All methods of the socket."""
+
+    def __init__(self, handlers: Mapping[str, Handler], methods: Sequence[Method] = METHODS) -> None:
+        # Any: jsonrpcserver's own alias has synchronous methods only.
+        self._methods: dict[str, Any] = {
+            method.name: BoundMethod(method, handlers[method.name]) for method in methods
+        }
+
+    async def answer(self, session: Session, call: Call) -> bytes | None:
+        """Run one call and encode its answer; None for a notification."""
+        request = Request(call.method, [call.params], call.id)
+        result: Any
+        _, result = await dispatch_request(self._methods, session, request)
+        if isinstance(call.id, NoId):
+            return None
+        if isinstance(result, Left):
+            error = result._error  # noqa: SLF001 - jsonrpcserver's own way to read an Either
+            data = error.data if isinstance(error.data, dict) else _unknown_method(call.method)
+            return encode_failure(error.code, error.message, data, call.id)
+        return encode_success(result._value.result, call.id)  # noqa: SLF001 - as above
+
+
+def request_key(params: t.Mutation) -> str:
+    """A hash of the parameters without their idempotency key."""
+    return hashlib.sha256(_HASH(msgspec.structs.replace(params, idempotency_key=None))).hexdigest()
+
+
+def _once(session: Session, method: Method, params: t.Mutation) -> Any:
+    key = params.idempotency_key
+    if key is None or params.dry_run:
+        return None
+    if not 1 <= len(key) <= IDEMPOTENCY_KEY_LENGTH:
+        raise RequestError(
+            Slug.INVALID_ARGUMENT,
+            f"`idempotency_key` has 1 to {IDEMPOTENCY_KEY_LENGTH} characters",
+            detail={"field": "idempotency_key"},
+        )
+    return session.profile.once(key, method.name, request_key(params))
+
+
+def _refuse(error: msgspec.ValidationError) -> NoReturn:
+    """Say which parameter was wrong, by its path."""
+    text = str(error)
+    place = _PATH.search(text)
+    path = [place.group(1)] if place and place.group(1) else []
+    name = _FIELD.search(text)
+    field = ".".join([*path, *([name.group(1)] if name else [])])
+    what = text[: place.start()] if place else text
+    raise RequestError(
+        Slug.INVALID_ARGUMENT, f"`{field}`: {what}" if field else what, detail={"field": field}
+    ) from error
+
+
+def _unknown_method(name: str) -> dict[str, Any]:
+    return {
+        "slug": Slug.INVALID_ARGUMENT.value,
+        "retryable": False,
+        "hint": "rpc.discover lists the methods",
+        "method": name,
+    }

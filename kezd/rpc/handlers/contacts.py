@@ -1,0 +1,45 @@
+"""`contacts.*`. A dry run checks that the contact is there and answers it unchanged."""
+
+from kezd.api import types as t
+from kezd.rpc.session import Session
+
+
+async def add(session: Session, params: t.ContactAddParams) -> t.Contact:
+    """Resolve a handle, verify, trust on first use."""
+    return await session.profile.contacts.add(params.handle)
+
+
+async def list_contacts(session: Session, params: t.PageParams) -> t.ContactsResult:
+    """A page of contacts and requests."""
+    return await session.profile.contacts.list(session.page(params.limit), params.cursor)
+
+
+async def show(session: Session, params: t.ContactRef) -> t.Contact:
+    """One contact."""
+    return await session.profile.contacts.show(params.contact)
+
+
+async def refresh(session: Session, params: t.ContactRefMutation) -> t.Contact:
+    """Look the contact up again."""
+    contacts = session.profile.contacts
+    return await (contacts.show(params.contact) if params.dry_run else contacts.refresh(params.contact))
+
+
+async def accept(session: Session, params: t.ContactRefMutation) -> t.Contact:
+    """Accept a message request."""
+    contacts = session.profile.contacts
+    return await (contacts.show(params.contact) if params.dry_run else contacts.accept(params.contact))
+
+
+async def block(session: Session, params: t.ContactRefMutation) -> t.Contact:
+    """Block."""
+    contacts = session.profile.contacts
+    return await (contacts.show(params.contact) if params.dry_run else contacts.block(params.contact))
+
+
+async def decide(session: Session, params: t.ContactDecideParams) -> t.Contact:
+    """Answer an alarm."""
+    contacts = session.profile.contacts
+    if params.dry_run:
+        return await contacts.show(params.contact)
+    return await contacts.decide(params.contact, params.decision)

@@ -1,0 +1,59 @@
+"""`identity.*`: create, confirm, register, restore, show."""
+
+import msgspec
+
+from kezd.api import types as t
+from kezd.errors import RequestError, Slug
+from kezd.rpc.dispatch import request_key
+from kezd.rpc.ports import ProfileState
+from kezd.rpc.session import Session
+
+LONGEST_ANSWER = 32
+
+
+async def show(session: Session, _params: t.Empty) -> t.IdentityResult:
+    """The identity, or `none` on an empty profile."""
+    if session.profile.state is ProfileState.EMPTY:
+        return t.IdentityResult(state="none")
+    return await session.profile.identity.show()
+
+
+async def create(session: Session, params: t.IdentityCreateParams) -> t.IdentityCreateResult:
+    """Make a key. The same key and words again until they are confirmed."""
+    # The passphrase is no part of what makes two calls the same, and its hash is nobody's to keep.
+    unsecret = msgspec.structs.replace(params, passphrase=None)
+    once = (
+        session.profile.once(params.idempotency_key, "identity.create", request_key(unsecret))
+        if params.idempotency_key is not None and not params.dry_run
+        else None
+    )
+    return await session.profile.create(params, once)
+
+
+async def confirm(session: Session, params: t.IdentityConfirmParams) -> t.IdentityResult:
+    """Check the words asked for."""
+    answers: dict[int, str] = {}
+    for position, word in params.answers.items():
+        if not (position.isascii() and position.isdigit() and len(position) <= 2):
+            raise RequestError(
+                Slug.INVALID_ARGUMENT,
+                "`answers`: keys are positions of words, as text",
+                detail={"field": "answers"},
+            )
+        answers[int(position)] = word[:LONGEST_ANSWER]
+    return await session.profile.identity.confirm(answers)
+
+
+async def register(session: Session, params: t.IdentityRegisterParams) -> t.IdentityResult:
+    """Register a handle for the confirmed key."""
+    return await session.profile.identity.register(params.handle, params.home_url)
+
+
+async def restore(session: Session, params: t.IdentityRestoreParams) -> t.IdentityResult:
+    """Bring an identity back, or take it over again."""
+    return await session.profile.restore(params)
+
+
+async def words(session: Session, params: t.IdentityWordsParams) -> t.WordsResult:
+    """The words again, after a fresh unlock."""
+    return await session.profile.identity.words(params.passphrase)

@@ -1,0 +1,56 @@
+"""`session.*` and `rpc.*`: how a connection begins."""
+
+from kezd.api import types as t
+from kezd.api.methods import API_MIN, API_VERSION
+from kezd.api.openrpc import build_document
+from kezd.errors import RequestError, Slug
+from kezd.rpc.ports import ProfileState
+from kezd.rpc.session import PAGE, Session
+
+CAPABILITIES = ["batch", "dry_run", "events.replay", "framing.content_length", "idempotency"]
+
+
+async def initialize(session: Session, params: t.InitializeParams) -> t.InitializeResult:
+    """Bind the connection to a profile. Never waits, so that calls written behind it see it done."""
+    if session.bound is not None:
+        raise RequestError(Slug.INVALID_ARGUMENT, "this connection is initialised already")
+    api = min(params.api.max, API_VERSION)
+    if api < params.api.min or api < API_MIN:
+        raise RequestError(
+            Slug.UNSUPPORTED_API,
+            f"this kezd speaks versions {API_MIN} to {API_VERSION} of the API,"
+            f" the client {params.api.min} to {params.api.max}",
+            detail={"min": API_MIN, "max": API_VERSION},
+        )
+    profile = session.peer.profile(params.profile)
+    session.bound = profile
+    session.client = params.client.name
+    limits = session.limits
+    return t.InitializeResult(
+        api=api,
+        daemon_version=session.peer.version,
+        instance_id=session.peer.instance_id,
+        epoch=profile.events.epoch if profile.state is ProfileState.OPEN else None,
+        profile=profile.name,
+        scope=session.scope.value,
+        state=profile.state.value,
+        limits=t.Limits(
+            line_bytes=limits.line_bytes,
+            batch=limits.batch,
+            calls_in_flight=limits.calls_in_flight,
+            connections=limits.connections,
+            page=PAGE,
+        ),
+        capabilities=CAPABILITIES,
+    )
+
+
+async def unlock(session: Session, params: t.UnlockParams) -> t.StateResult:
+    """Open the vault; done at once when it is open."""
+    await session.profile.unlock(params.passphrase)
+    return t.StateResult(state=session.profile.state.value)
+
+
+async def discover(_session: Session, _params: t.Empty) -> t.Document:
+    """The OpenRPC document."""
+    return t.Document(document=build_document())

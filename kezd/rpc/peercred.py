@@ -1,0 +1,32 @@
+"""Who is at the other end of a Unix socket, and whether they may be.
+
+The kernel tells the uid (`SO_PEERCRED`); only our own is let in. Root is no exception
+unless it is us. No barrier between processes of one uid.
+"""
+
+import os
+import socket
+import struct
+from dataclasses import dataclass
+
+_UCRED = struct.Struct("3i")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The process that connected, as it was then."""
+
+    pid: int
+    uid: int
+    gid: int
+
+
+def read_caller(connection: socket.socket) -> Caller:
+    """The credentials of the connected process (Linux)."""
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    return Caller(*_UCRED.unpack(raw))
+
+
+def is_welcome(caller: Caller) -> bool:
+    """Whether this caller runs as the same user as we do."""
+    return caller.uid == os.geteuid()

@@ -1,0 +1,226 @@
+"""What the RPC needs of the peer: handed in by the composition root.
+
+The boundary between the socket and everything behind it, so that handlers import no
+store and no adapter. Results are the structs of `kezd.api.types`; errors are
+`KezdError`s.
+"""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from enum import Enum
+from typing import Any, Literal, Protocol
+
+from kezd.api import types as t
+from kezd.runtime.bus import Event, Subscription
+
+
+class ProfileState(Enum):
+    """Where a profile stands."""
+
+    EMPTY = "empty"
+    """No vault yet: create or restore an identity."""
+    LOCKED = "locked"
+    """There is a vault that could not be opened without help."""
+    OPEN = "open"
+
+
+class Once(Protocol):
+    """A caller's promise that calls with this key are one call (made by `Profile.once`)."""
+
+    @property
+    def key(self) -> str:
+        """The caller's key."""
+        ...
+
+
+class IdentityCalls(Protocol):
+    """What `identity.*` asks of an open profile."""
+
+    async def show(self) -> t.IdentityResult:
+        """The identity as it is."""
+        ...
+
+    async def confirm(self, answers: dict[int, str]) -> t.IdentityResult:
+        """Check the recalled words."""
+        ...
+
+    async def register(self, handle: str, home_url: str | None) -> t.IdentityResult:
+        """Register the handle."""
+        ...
+
+    async def words(self, passphrase: str | None) -> t.WordsResult:
+        """The words, after a fresh unlock."""
+        ...
+
+
+class ContactsCalls(Protocol):
+    """What `contacts.*` asks of an open profile. `name` is a handle or a primary."""
+
+    async def add(self, handle: str) -> t.Contact:
+        """Resolve, verify and keep."""
+        ...
+
+    async def list(self, limit: int, cursor: str | None) -> t.ContactsResult:
+        """A page."""
+        ...
+
+    async def show(self, name: str) -> t.Contact:
+        """One of them."""
+        ...
+
+    async def refresh(self, name: str) -> t.Contact:
+        """Look up again."""
+        ...
+
+    async def accept(self, name: str) -> t.Contact:
+        """Accept a request."""
+        ...
+
+    async def block(self, name: str) -> t.Contact:
+        """Block."""
+        ...
+
+    async def decide(self, name: str, decision: Literal["trust_new", "keep_old"]) -> t.Contact:
+        """Answer an alarm."""
+        ...
+
+
+class ChatCalls(Protocol):
+    """What `chat.*` asks of an open profile."""
+
+    async def send(self, to: str, text: str, once: Any, dry_run: bool) -> t.SendResult:
+        """Queue a message."""
+        ...
+
+    async def history(self, contact: str, limit: int, cursor: str | None) -> t.MessagesResult:
+        """A page of a conversation."""
+        ...
+
+    async def message(self, message_id: str) -> t.MessageResult:
+        """One message."""
+        ...
+
+    async def conversations(self, limit: int, cursor: str | None) -> t.ConversationsResult:
+        """A page of threads."""
+        ...
+
+    async def read(self, contact: str, up_to: int | None) -> t.ReadResult:
+        """Mark as seen."""
+        ...
+
+
+class EventLog(Protocol):
+    """The durable log and its live end."""
+
+    @property
+    def epoch(self) -> str:
+        """Names this log."""
+        ...
+
+    def subscribe(self, topics: Iterable[str]) -> AbstractContextManager[Subscription]:
+        """A queue of what is committed from now on."""
+        ...
+
+    async def bounds(self) -> tuple[int, int]:
+        """Seqs of the first and the last event still kept; `(1, 0)` when there was none yet."""
+        ...
+
+    async def after(self, seq: int, limit: int) -> list[Event]:
+        """Events of every topic that follow `seq`, in order."""
+        ...
+
+
+class Profile(Protocol):
+    """One identity's part of the peer. The properties raise what a caller may be told.
+
+    `identity`, `contacts`, `chat` and `events` raise `AccessError(LOCKED)` or
+    `RequestError(NO_IDENTITY)` unless the profile is open.
+    """
+
+    @property
+    def name(self) -> str:
+        """As configured."""
+        ...
+
+    @property
+    def state(self) -> ProfileState:
+        """Where it stands."""
+        ...
+
+    @property
+    def identity(self) -> IdentityCalls:
+        """The identity service."""
+        ...
+
+    @property
+    def contacts(self) -> ContactsCalls:
+        """The contacts service."""
+        ...
+
+    @property
+    def chat(self) -> ChatCalls:
+        """The chat service; reading works without an active identity."""
+        ...
+
+    @property
+    def events(self) -> EventLog:
+        """The event log."""
+        ...
+
+    async def unlock(self, passphrase: str | None) -> None:
+        """Open the vault."""
+        ...
+
+    async def create(self, params: t.IdentityCreateParams, once: Any) -> t.IdentityCreateResult:
+        """Make an identity, and vault and database first if there are none."""
+        ...
+
+    async def restore(self, params: t.IdentityRestoreParams) -> t.IdentityResult:
+        """Restore an identity, and make vault and database first if there are none."""
+        ...
+
+    def once(self, key: str, method: str, params_hash: str) -> Any:
+        """The token that services take for `key`."""
+        ...
+
+    async def recall(self, once: Any) -> dict[str, Any] | None:
+        """The result remembered for an earlier call, or None."""
+        ...
+
+    async def remember(self, once: Any, result: dict[str, Any]) -> None:
+        """Keep a result for 24 h."""
+        ...
+
+    async def health(self) -> t.HealthResult:
+        """State of each link."""
+        ...
+
+    async def doctor(self) -> t.DoctorResult:
+        """All checks."""
+        ...
+
+
+class Peer(Protocol):
+    """The whole daemon as a connection sees it."""
+
+    @property
+    def instance_id(self) -> str:
+        """New at each start."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Of the daemon."""
+        ...
+
+    def profile(self, name: str) -> Profile:
+        """The profile of that name.
+
+        Raises:
+            RequestError: `unknown_profile`.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Begin a clean stop."""
+        ...

@@ -1,0 +1,121 @@
+"""The socket's server: accepts, checks who it is, serves each connection, stops politely.
+
+A service like any other: it exists inside `async with open_server(...)`. What goes wrong
+inside one connection ends that connection and nothing else.
+"""
+
+import logging
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import trio
+
+from kezd.errors import AccessError, KezdError, RequestError, Slug
+from kezd.rpc.connection import Connection
+from kezd.rpc.dispatch import Dispatcher, Handler
+from kezd.rpc.outbox import WRITE_TIMEOUT
+from kezd.rpc.peercred import is_welcome, read_caller
+from kezd.rpc.ports import Peer
+from kezd.rpc.replies import encode_error
+from kezd.runtime.settings import RpcSettings
+
+log = logging.getLogger(__name__)
+
+STOP_GRACE = 2.0
+"""Seconds that running calls get when the daemon stops."""
+
+
+class Server:
+    """The open server."""
+
+    def __init__(self, peer: Peer, dispatcher: Dispatcher, limits: RpcSettings, write_timeout: float) -> None:
+        self._peer = peer
+        self._dispatcher = dispatcher
+        self._limits = limits
+        self._write_timeout = write_timeout
+        self._connections: set[Connection] = set()
+        self._idle = trio.Event()
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
+    async def handle(self, stream: trio.SocketStream) -> None:
+        """Serve one accepted connection to its end."""
+        sock = socket.socket(fileno=stream.socket.detach())
+        caller = read_caller(sock)
+        if not is_welcome(caller):
+            log.warning("refused a connection of another user", extra={"uid": caller.uid, "pid": caller.pid})
+            _refuse(sock, AccessError(Slug.FORBIDDEN, "this socket is another user's"))
+            return
+        if len(self._connections) >= self._limits.connections:
+            log.warning("refused a connection: too many", extra={"pid": caller.pid})
+            limit = self._limits.connections
+            _refuse(sock, RequestError(Slug.BUSY, f"{limit} connections are open already"))
+            return
+        connection = Connection(sock, caller, self._peer, self._dispatcher, self._limits, self._write_timeout)
+        self._connections.add(connection)
+        try:
+            await connection.run()
+        except Exception:  # a task root: this connection's bug is nobody else's end
+            log.exception("a connection failed by a bug", extra={"pid": caller.pid})
+        finally:
+            self._connections.discard(connection)
+            self._idle.set()
+
+    async def drain(self, grace: float) -> None:
+        """Read no more from anybody, and wait (bounded) until all running calls are answered."""
+        for connection in tuple(self._connections):
+            connection.stop()
+        with trio.move_on_after(grace):
+            while self._connections:
+                self._idle = trio.Event()
+                await self._idle.wait()
+
+
+@asynccontextmanager
+async def open_server(
+    listener: socket.socket,
+    peer: Peer,
+    handlers: Mapping[str, Handler],
+    limits: RpcSettings,
+    *,
+    write_timeout: float = WRITE_TIMEOUT,
+) -> AsyncIterator[Server]:
+    """Serve the listening Unix socket for the length of the block.
+
+    Args:
+        listener: listening; stays the caller's to close and to remove.
+        peer: what the handlers speak for.
+        handlers: one for each method of the table.
+        limits: caps.
+        write_timeout: seconds without progress after which a client that reads nothing is left.
+    """
+    server = Server(peer, Dispatcher(handlers), limits, write_timeout)
+    accepting = trio.SocketListener(trio.socket.from_stdlib_socket(listener.dup()))
+    async with trio.open_nursery() as connections, trio.open_nursery() as accept:
+        accept.start_soon(_accept, accepting, server, connections)
+        try:
+            yield server
+        finally:
+            accept.cancel_scope.cancel()
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + STOP_GRACE + 1):
+                await server.drain(STOP_GRACE)
+            connections.cancel_scope.cancel()
+
+
+async def _accept(listener: trio.SocketListener, server: Server, connections: trio.Nursery) -> None:
+    async with listener:
+        await trio.serve_listeners(server.handle, [listener], handler_nursery=connections)
+
+
+def _refuse(sock: socket.socket, error: KezdError) -> None:
+    """Say why, as far as the kernel takes it at once, and close."""
+    with sock:
+        sock.setblocking(False)
+        try:
+            sock.send(encode_error(error, None) + b"\n")
+        except OSError as gone:
+            log.debug("a refused client was gone already", extra={"cause": str(gone)})

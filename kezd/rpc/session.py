@@ -1,0 +1,51 @@
+"""One connection's standing: which profile, which scope, initialised or not.
+
+Handlers get a `Session` and nothing else of the connection. Not the connection itself:
+no socket, no bytes.
+"""
+
+from dataclasses import dataclass
+
+from kezd.api.methods import Scope
+from kezd.errors import RequestError, Slug
+from kezd.rpc.peercred import Caller
+from kezd.rpc.ports import Peer, Profile
+from kezd.rpc.subscriptions import Subscriptions
+from kezd.runtime.settings import RpcSettings
+
+PAGE = 200
+"""Items of a list in one page, at most."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What a connection has said about itself so far."""
+
+    peer: Peer
+    limits: RpcSettings
+    caller: Caller
+    subscriptions: Subscriptions
+    scope: Scope = Scope.CHAT
+    client: str = ""
+    bound: Profile | None = None
+
+    @property
+    def profile(self) -> Profile:
+        """The profile this connection is about.
+
+        Raises:
+            RequestError: `not_initialized`.
+        """
+        if self.bound is None:
+            raise RequestError(Slug.NOT_INITIALIZED)
+        return self.bound
+
+    def page(self, limit: int) -> int:
+        """A wished page size, capped.
+
+        Raises:
+            RequestError: `invalid_argument` when it is not positive.
+        """
+        if limit < 1:
+            raise RequestError(Slug.INVALID_ARGUMENT, "`limit` must be at least 1", detail={"field": "limit"})
+        return min(limit, PAGE)

@@ -1,0 +1,242 @@
+"""A peer in memory behind the RPC's ports: for tests of the socket alone.
+
+Real in what the socket relies on (an event log with seqs and an epoch, a bus, remembered
+results, a handler that waits until it is told to go on); the rest answers constants. Not
+for tests of behaviour: those run the real daemon.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import trio
+
+from kezd.api import types as t
+from kezd.errors import AccessError, RequestError, Slug
+from kezd.rpc.ports import ProfileState
+from kezd.runtime.bus import Bus, Event, Subscription
+
+PRIMARY = "ed25519:" + "ab" * 32
+CONTACT = t.Contact(
+    genesis=PRIMARY,
+    primary=PRIMARY,
+    handle="bob@kez.test",
+    state="accepted",
+    added_at=0,
+    checked_at=None,
+    chain_seq=2,
+    safety_words=["abandon"] * 12,
+)
+
+
+def message(text: str, number: int = 1) -> t.Message:
+    """A message that was queued."""
+    return t.Message(
+        id=f"{number:032x}",
+        contact=PRIMARY,
+        handle="bob@kez.test",
+        direction="out",
+        kind="text",
+        text=text,
+        sent_at=0,
+        arrived_at=0,
+        state="queued",
+        position=number,
+    )
+
+
+class MemoryLog:
+    """An event log in a list."""
+
+    epoch = "e1"
+
+    def __init__(self, queue_limit: int = 1024) -> None:
+        self.bus = Bus(queue_limit)
+        self.kept: list[Event] = []
+        self.last = 0
+
+    def append(self, topic: str, body: dict[str, Any]) -> None:
+        """Commit and publish an event."""
+        self.last += 1
+        event = Event(self.last, topic, body)
+        self.kept.append(event)
+        self.bus.publish([event])
+
+    @contextmanager
+    def subscribe(self, topics: Iterable[str]) -> Iterator[Subscription]:
+        """A queue of what comes."""
+        with self.bus.subscribe(topics) as subscription:
+            yield subscription
+
+    async def bounds(self) -> tuple[int, int]:
+        """First and last kept."""
+        await trio.lowlevel.checkpoint()
+        return (self.kept[0].seq if self.kept else self.last + 1), self.last
+
+    async def after(self, seq: int, limit: int) -> list[Event]:
+        """A page."""
+        await trio.lowlevel.checkpoint()
+        return [event for event in self.kept if event.seq > seq][:limit]
+
+
+class MemoryProfile:
+    """A profile whose every method answers something of the right shape."""
+
+    name = "default"
+
+    def __init__(self, log: MemoryLog) -> None:
+        self.state = ProfileState.OPEN
+        self.log = log
+        self.sent: list[str] = []
+        self.remembered: dict[str, tuple[Any, dict[str, Any]]] = {}
+        self.gate = trio.Event()
+        self.waiting = 0
+        self.most_waiting = 0
+
+    def _open(self) -> "MemoryProfile":
+        if self.state is ProfileState.LOCKED:
+            raise AccessError(Slug.LOCKED)
+        if self.state is ProfileState.EMPTY:
+            raise RequestError(Slug.NO_IDENTITY)
+        return self
+
+    identity = contacts = chat = property(_open)
+
+    @property
+    def events(self) -> MemoryLog:
+        """The log."""
+        return self._open().log
+
+    async def unlock(self, passphrase: str | None) -> None:
+        """Any passphrase but `wrong` opens."""
+        if passphrase == "wrong":
+            raise AccessError(Slug.WRONG_PASSPHRASE)
+        self.state = ProfileState.OPEN
+
+    async def create(self, params: t.IdentityCreateParams, once: Any) -> t.IdentityCreateResult:
+        """Constant words."""
+        return t.IdentityCreateResult(primary=PRIMARY, words=["zoo"] * params.words, ask=[1, 2, 3])
+
+    async def restore(self, params: t.IdentityRestoreParams) -> t.IdentityResult:
+        """Restored."""
+        return t.IdentityResult(state="active", primary=PRIMARY)
+
+    def once(self, key: str, method: str, params_hash: str) -> Any:
+        """A comparable token."""
+        return (key, method, params_hash)
+
+    async def recall(self, once: Any) -> dict[str, Any] | None:
+        """As the store does it."""
+        known, result = self.remembered.get(once[0], (None, None))
+        if known is not None and known != once:
+            raise RequestError(Slug.IDEMPOTENCY_CONFLICT)
+        return result
+
+    async def remember(self, once: Any, result: dict[str, Any]) -> None:
+        """Keep."""
+        self.remembered[once[0]] = (once, result)
+
+    async def health(self) -> t.HealthResult:
+        """Fine."""
+        return t.HealthResult(state=self.state.value, links=[], pid=1, uptime_ms=1, dropped={})
+
+    async def doctor(self) -> t.DoctorResult:
+        """Fine."""
+        return t.DoctorResult(checks=[t.Check(name="socket", ok=True, found="private")])
+
+    # --- identity
+
+    async def show(self, name: str | None = None) -> Any:
+        """The identity, or a contact when there is a name."""
+        return t.IdentityResult(state="active", primary=PRIMARY) if name is None else CONTACT
+
+    async def confirm(self, answers: dict[int, str]) -> t.IdentityResult:
+        """Confirmed."""
+        return t.IdentityResult(state="unregistered", primary=PRIMARY)
+
+    async def register(self, handle: str, home_url: str | None) -> t.IdentityResult:
+        """Registered."""
+        return t.IdentityResult(state="active", primary=PRIMARY, handle=handle)
+
+    async def words(self, passphrase: str | None) -> t.WordsResult:
+        """Words."""
+        return t.WordsResult(words=["zoo"] * 24)
+
+    # --- contacts
+
+    async def add(self, handle: str) -> t.Contact:
+        """Counts as sent, so that tests see whether it ran."""
+        self.sent.append(handle)
+        return CONTACT
+
+    async def list(self, limit: int, cursor: str | None) -> t.ContactsResult:
+        """One contact."""
+        return t.ContactsResult(items=[CONTACT][:limit])
+
+    async def refresh(self, name: str) -> t.Contact:
+        """The contact."""
+        return CONTACT
+
+    accept = block = refresh
+
+    async def decide(self, name: str, decision: Literal["trust_new", "keep_old"]) -> t.Contact:
+        """The contact."""
+        return CONTACT
+
+    # --- chat
+
+    async def send(self, to: str, text: str, once: Any, dry_run: bool) -> t.SendResult:
+        """Special texts: `wait` waits for the gate, `bug` is one, `unknown` has no contact."""
+        if text == "bug":
+            raise ZeroDivisionError
+        if text == "unknown":
+            raise RequestError(Slug.NOT_A_CONTACT, detail={"contact": to})
+        if text.startswith("wait"):
+            self.waiting += 1
+            self.most_waiting = max(self.waiting, self.most_waiting)
+            try:
+                await self.gate.wait()
+            finally:
+                self.waiting -= 1
+        if not dry_run:
+            self.sent.append(text)
+        return t.SendResult(message=message(text, len(self.sent)))
+
+    async def history(self, contact: str, limit: int, cursor: str | None) -> t.MessagesResult:
+        """As many messages as were asked for; the contact `long` has long ones."""
+        text = "x" * 10_000 if contact == "long" else "x"
+        return t.MessagesResult(items=[message(text, n) for n in range(limit)])
+
+    async def message(self, message_id: str) -> t.MessageResult:
+        """A message."""
+        return t.MessageResult(message=message("x"))
+
+    async def conversations(self, limit: int, cursor: str | None) -> t.ConversationsResult:
+        """None."""
+        return t.ConversationsResult(items=[])
+
+    async def read(self, contact: str, up_to: int | None) -> t.ReadResult:
+        """None."""
+        return t.ReadResult(marked=0)
+
+
+class MemoryPeer:
+    """A peer with the profile `default`."""
+
+    instance_id = "i1"
+    version = "0.0.0"
+
+    def __init__(self, queue_limit: int = 1024) -> None:
+        self.log = MemoryLog(queue_limit)
+        self.default = MemoryProfile(self.log)
+        self.stopped = trio.Event()
+
+    def profile(self, name: str) -> MemoryProfile:
+        """The one profile."""
+        if name != self.default.name:
+            raise RequestError(Slug.UNKNOWN_PROFILE)
+        return self.default
+
+    def stop(self) -> None:
+        """Remember that it was asked."""
+        self.stopped.set()
