@@ -87,9 +87,7 @@ def create_missing_keys(directory: Path, random_bytes: Callable[[int], bytes]) -
     made = []
     for name, prefix in KEY_FILES:
         with contextlib.suppress(FileExistsError):
-            _write_new(
-                key_path(directory, name), NatsKey(prefix, random_bytes(SEED_BYTES)).seed_text()
-            )
+            _write_new(key_path(directory, name), NatsKey(prefix, random_bytes(SEED_BYTES)).seed_text())
             made.append(name)
     return made
 

@@ -6,6 +6,7 @@ general NATS client: requests, replies and subscriptions of home only.
 """
 
 import asyncio
+import base64
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -41,14 +42,24 @@ class Subscription:
     handler: Handler
 
 
+class NkeyClient(Client):
+    """nats-py has no public way to name an nkey beside a signature callback."""
+
+    def __init__(self, public: str) -> None:
+        super().__init__()
+        self._public_nkey = public
+
+
 class NatsLink:
     """A named connection that comes back."""
 
-    def __init__(self, name: str, urls: Sequence[str], key: NatsKey, subscriptions: Sequence[Subscription]) -> None:
+    def __init__(
+        self, name: str, urls: Sequence[str], key: NatsKey, subscriptions: Sequence[Subscription]
+    ) -> None:
         self.name = name
         self._urls = list(urls)
         self._key = key
-        self._subscriptions = subscriptions
+        self._subscriptions = list(subscriptions)
         self._client: Client | None = None
         self._closed = asyncio.Event()
         self.reconnects = 0
@@ -56,11 +67,24 @@ class NatsLink:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, name: str, urls: Sequence[str], key: NatsKey, subscriptions: Sequence[Subscription] = ()
+        cls,
+        name: str,
+        urls: Sequence[str],
+        key: NatsKey,
+        subscriptions: Sequence[Subscription] = (),
+        *,
+        patient: bool = True,
     ) -> AsyncIterator["NatsLink"]:
-        """Connect (waiting until NATS is there) and stay connected until the block ends."""
+        """Connect (waiting until NATS is there) and stay connected until the block ends.
+
+        Raises:
+            HomeUnavailableError: it is not there, and the caller is not patient.
+        """
         self = cls(name, urls, key, subscriptions)
-        await self._connect_until_done()
+        if patient:
+            await self._connect_until_done()
+        else:
+            await self._connect_once()
         keeper = asyncio.create_task(self._keep(), name=f"nats-link-{name}")
         try:
             yield self
@@ -91,22 +115,39 @@ class NatsLink:
         except (nats.errors.Error, TimeoutError, OSError) as error:
             raise HomeUnavailableError(f"no answer on the NATS link {self.name}") from error
 
-    async def request_json(self, nats_subject: str, body: Any, timeout: float = REQUEST_TIMEOUT) -> dict[str, Any]:
+    async def request_json(
+        self, nats_subject: str, body: Any, timeout: float = REQUEST_TIMEOUT
+    ) -> dict[str, Any]:
         """A request whose body and answer are JSON objects.
 
         Raises:
             HomeUnavailableError: as `request`, or the answer is not a JSON object.
         """
-        answer = await self.request(nats_subject, msgspec.json.encode(body) if body is not None else b"", timeout)
+        answer = await self.request(
+            nats_subject, msgspec.json.encode(body) if body is not None else b"", timeout
+        )
         try:
             return msgspec.json.decode(answer, type=dict[str, Any])
         except msgspec.DecodeError as error:
             raise HomeUnavailableError(f"no JSON answer on the NATS link {self.name}") from error
 
     async def gather(
-        self, nats_subject: str, body: Any, *, first: float = 2.0, quiet: float = 0.05, payloads: int | None = None
-    ) -> list[bytes]:
-        """One request, many answers: until none came for `quiet` seconds (`first` for the first one).
+        self,
+        nats_subject: str,
+        body: Any,
+        *,
+        is_last: Callable[[Msg], bool] = lambda _: False,
+        first: float = 2.0,
+        quiet: float = 0.05,
+    ) -> list[Msg]:
+        """One request, many answers: until one is the last, or none came for `quiet` seconds.
+
+        Args:
+            nats_subject: where the question goes.
+            body: JSON value of the question.
+            is_last: tells the final answer, which is left out of the result.
+            first: seconds to wait for the first answer.
+            quiet: seconds without an answer after which there are no more.
 
         Raises:
             HomeUnavailableError: no connection, or no answer at all.
@@ -114,34 +155,29 @@ class NatsLink:
         client = self._client
         if client is None or not client.is_connected:
             raise HomeUnavailableError(f"the NATS link {self.name} is down")
-        answers: list[bytes] = []
+        answers: list[Msg] = []
+        inbox, wait = client.new_inbox(), first
         try:
-            inbox = client.new_inbox()
             subscription = await client.subscribe(inbox, pending_bytes_limit=PENDING_REPLIES_LIMIT)
             try:
                 await client.publish(nats_subject, msgspec.json.encode(body), reply=inbox)
-                while payloads is None or len(answers) < payloads:
-                    message = await subscription.next_msg(timeout=quiet if answers else first)
-                    if message.headers:
-                        break
-                    answers.append(message.data)
+                while not is_last(message := await subscription.next_msg(timeout=wait)):
+                    answers.append(message)
+                    wait = quiet
             except (nats.errors.TimeoutError, TimeoutError):
-                pass
+                if not answers:
+                    raise
             finally:
                 await subscription.unsubscribe()
-        except (nats.errors.Error, OSError) as error:
+        except (nats.errors.Error, TimeoutError, OSError) as error:
             raise HomeUnavailableError(f"no answer on the NATS link {self.name}") from error
-        if not answers:
-            raise HomeUnavailableError(f"nobody answered on the NATS link {self.name}")
         return answers
 
-    async def publish(self, nats_subject: str, payload: bytes) -> None:
-        """Send without an answer; lost when the link is down (the asker asks again)."""
-        client = self._client
-        if client is None or not client.is_connected:
-            log.warning("nats answer dropped, the link is down", extra={"link": self.name})
-            return
-        await client.publish(nats_subject, payload)
+    async def subscribe(self, subscription: Subscription) -> None:
+        """Listen from now on, also after the link was down."""
+        self._subscriptions.append(subscription)
+        if self._client is not None:
+            await _subscribe(self._client, [subscription])
 
     async def _keep(self) -> None:
         while True:
@@ -164,28 +200,45 @@ class NatsLink:
                 log.info("nats link is online", extra={"link": self.name})
                 return
 
+    async def _connect_once(self) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                await self._connect()
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            raise HomeUnavailableError(str(error) or "no answer in time") from error
+
     async def _connect(self) -> None:
-        client, closed = Client(), asyncio.Event()
+        client, closed = NkeyClient(self._key.public), asyncio.Event()
+
+        def sign(nonce: str) -> bytes:
+            return base64.b64encode(self._key.sign(nonce.encode()))
 
         async def on_closed() -> None:
             closed.set()
 
         async def on_error(error: Exception) -> None:
-            log.info("nats link error", extra={"link": self.name, "reason": str(error) or type(error).__name__})
+            log.info(
+                "nats link error", extra={"link": self.name, "reason": str(error) or type(error).__name__}
+            )
 
         async def on_reconnected() -> None:
             self.reconnects += 1
             log.info("nats link is online again", extra={"link": self.name})
 
         await client.connect(
-            self._urls, name=f"kezd-home {self.name}", nkeys_seed_str=self._key.seed_text(),
+            self._urls, name=f"kezd-home {self.name}", signature_cb=sign,
             connect_timeout=CONNECT_TIMEOUT, allow_reconnect=True, max_reconnect_attempts=-1,
             reconnect_time_wait=RECONNECT_WAIT,  # type: ignore[arg-type]
             closed_cb=on_closed, error_cb=on_error, reconnected_cb=on_reconnected,
         )  # fmt: skip
-        for subscription in self._subscriptions:
-            await client.subscribe(subscription.nats_subject, subscription.queue, cb=subscription.handler)
-        # nats-py's flush is no barrier: its PING may overtake the SUBs that wait in the buffer.
-        await client.flush()
-        await client.flush()
+        await _subscribe(client, self._subscriptions)
         self._client, self._closed = client, closed
+
+
+async def _subscribe(client: Client, subscriptions: Sequence[Subscription]) -> None:
+    """Subscribe, and return when the server has it."""
+    for subscription in subscriptions:
+        await client.subscribe(subscription.nats_subject, subscription.queue, cb=subscription.handler)
+    # nats-py's flush is no barrier: its PING may overtake the SUBs that wait in the buffer.
+    await client.flush()
+    await client.flush()

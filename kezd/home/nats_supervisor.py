@@ -114,7 +114,9 @@ class NatsSupervisor:
             except HomeSetupError as error:
                 failures += 1
                 level = logging.ERROR if failures % ALARM_AFTER == 0 else logging.WARNING
-                log.log(level, "nats-server does not start", extra={"reason": str(error), "failures": failures})
+                log.log(
+                    level, "nats-server does not start", extra={"reason": str(error), "failures": failures}
+                )
 
     async def _start(self) -> None:
         shim = Path(__file__).with_name("die_with_parent.py")

@@ -1,0 +1,1 @@
+"""Where home keeps its state, behind async ports; SQLite now, JetStream streams later."""
