@@ -1,8 +1,8 @@
 """What holds for every test: no unexpected ERROR line, and markers that mean what they say.
 
 `needs("program", …)` skips where a program is missing, naming it, and fails there with
-CI=true. `soak` tests run only when asked for with `-m`. `expects_error("part of the line")`
-allows an ERROR that the test provokes, and wants to see it.
+CI=true. `soak` tests run only with `--soak` (`pytest -m soak --soak` runs nothing else).
+`expects_error("part of the line")` allows an ERROR that the test provokes, and wants to see it.
 """
 
 import logging
@@ -27,6 +27,10 @@ class _Errors(logging.Handler):
         self.lines.append(self.format(record))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="run the long tests, too")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "expects_error(text): an ERROR line with this text is part of the test"
@@ -34,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("markexpr"):
+    if config.getoption("--soak"):
         return
     soaks = [item for item in items if item.get_closest_marker("soak")]
     if soaks:
