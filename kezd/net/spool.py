@@ -10,6 +10,7 @@ open spool gives every message out once.
 """
 
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ from kezd.runtime.transport import (
 KIB = 1024
 RECEIVE_BATCH = 256
 BUSY_TIMEOUT = 5.0
+BUSY_PAUSE = 0.005
 POLL_INTERVAL = 0.02
 """Seconds between looks at the file; SQLite tells no other process of a commit."""
 
@@ -239,13 +241,27 @@ def _file_id(path: Path) -> tuple[int, int] | None:
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, check_same_thread=False, isolation_level=None)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _enter_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.executescript(SCHEMA)
     except sqlite3.Error:
         connection.close()
         raise
     return connection
+
+
+def _enter_wal(connection: sqlite3.Connection) -> None:
+    """Two peers may open a new file at once, and here SQLite does not wait by itself."""
+    deadline = time.monotonic() + BUSY_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(BUSY_PAUSE)
+        else:
+            return
 
 
 def _touch(connection: sqlite3.Connection) -> None:

@@ -7,6 +7,7 @@ what depends on those is tested against `kezd.testing.home_driver`.
 
 import asyncio  # noqa: TID251 - nats-py, on the other side of the bridge
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -118,7 +119,8 @@ class SmallHome:
         try:
             yield
         finally:
-            os.kill(self._server.pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # killed meanwhile
+                os.kill(self._server.pid, signal.SIGCONT)
 
     def restart(self) -> None:
         """SIGKILL and start again on the same port and store."""
@@ -136,7 +138,12 @@ class SmallHome:
 
     def stored(self) -> int:
         """Messages in the stream, as the server counts them."""
-        return int(asyncio.run(self._stream_info())["state"]["messages"])
+        return int(asyncio.run(self._call("STREAM.INFO.KEZ_INBOX"))["state"]["messages"])
+
+    def delete_consumer(self, me: str) -> None:
+        """The identity's consumer disappears, as after an operator's mistake."""
+        generation, _ = self.terms.holder[me]
+        asyncio.run(self._call(f"CONSUMER.DELETE.KEZ_INBOX.{me}_0_{generation}"))
 
     async def _connect(self) -> Client:
         home = self._home
@@ -165,10 +172,10 @@ class SmallHome:
             raise RuntimeError(decoded["error"])
         return decoded
 
-    async def _stream_info(self) -> dict[str, Any]:
+    async def _call(self, call: str) -> dict[str, Any]:
         client = await self._connect()
         try:
-            return await self._api(client, "STREAM.INFO.KEZ_INBOX", {})
+            return await self._api(client, call, {})
         finally:
             await client.close()
 

@@ -128,11 +128,13 @@ async def open_client(
 async def close_client(client: GuardedClient) -> None:
     """Close within `CLOSE_GRACE` seconds, whatever the server does."""
     closing = asyncio.ensure_future(client.close())
-    done, _ = await asyncio.wait({closing}, timeout=CLOSE_GRACE)
-    if not done:
+    try:
+        done, _ = await asyncio.wait({closing}, timeout=CLOSE_GRACE)
+        if not done:
+            client.abort()
+            await asyncio.wait({closing}, timeout=CLOSE_GRACE)
+    finally:
         client.abort()
-        await asyncio.wait({closing}, timeout=CLOSE_GRACE)
-    if not closing.done():
         closing.cancel()
     with contextlib.suppress(OSError, nats.errors.Error, asyncio.CancelledError):
         await closing

@@ -178,6 +178,10 @@ class HomeLink:
         if trio.current_time() - online_since >= GOOD_RUN:
             self._unreachable.reset()
         self._set_state(LinkState.OFFLINE, reason)
+        lost, self._live = self._live, None
+        if lost is not None:
+            self._last_received_at = lost.connection.last_received_at
+            self._let_go(lost, nursery)
         log.info("link is offline", extra={"link": "nats", "reason": reason})
         await self._pause(self._unreachable.next_delay())
 
@@ -204,14 +208,18 @@ class HomeLink:
 
     def _adopt(self, live: LiveConnection, nursery: trio.Nursery) -> None:
         former, self._live = self._live, live
-        if former is not None and not former.connection.lost:
-            self._retiring.add(former)
-            nursery.start_soon(self._retire, former)
+        if former is not None:
+            self._let_go(former, nursery)
+
+    def _let_go(self, former: LiveConnection, nursery: trio.Nursery) -> None:
+        self._retiring.add(former)
+        nursery.start_soon(self._retire, former)
 
     async def _retire(self, former: LiveConnection) -> None:
         """Let the former connection finish what it carries, then close it."""
-        await self._loop.call(former.connection.stop_pulling)
-        await self._loop.call(former.connection.wait_idle)
+        if not former.connection.lost:
+            await self._loop.call(former.connection.stop_pulling)
+            await self._loop.call(former.connection.wait_idle)
         await self._loop.call(former.connection.close)
         self._retiring.discard(former)
 
