@@ -16,6 +16,7 @@ from kezd.home.settings import Address, Role, Settings, parse_network
 from kezd.kez.errors import HandleError
 from kezd.kez.handles import parse_server_name
 
+MAX_JWT_TTL = 3600.0
 DEFAULT_SERVER = "kez.lat"
 DEFAULT_NATS = "nats://127.0.0.1:4222"
 
@@ -76,6 +77,8 @@ def parse_arguments(arguments: Sequence[str], environ: Mapping[str, str]) -> Par
     parser = _parser(environ)
     options = parser.parse_args(arguments)
     command, role, _ = _COMMANDS[options.command]
+    if options.jwt_ttl > MAX_JWT_TTL:
+        parser.error(f"--jwt-ttl is at most {MAX_JWT_TTL:.0f}")
     if role is Role.UP and options.no_nats and not options.nats_url:
         parser.error("--no-nats needs --nats-url (or NATS_URL)")
     return Parsed(command, _settings(options, command, role), options.json, options.log_level)

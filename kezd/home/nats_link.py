@@ -18,6 +18,7 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from kezd.home.beside import running_beside
 from kezd.home.errors import HomeUnavailableError
 from kezd.home.nats_keys import NatsKey
 
@@ -85,12 +86,10 @@ class NatsLink:
             await self._connect_until_done()
         else:
             await self._connect_once()
-        keeper = asyncio.create_task(self._keep(), name=f"nats-link-{name}")
         try:
-            yield self
+            async with running_beside(self._keep(), f"nats-link-{name}"):
+                yield self
         finally:
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
             if self._client is not None:
                 await self._client.close()
 

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from kezd.home.auth_callout import AUTH_SUBJECT, QUEUE, AuthCallout, Grants
+from kezd.home.beside import running_beside
 from kezd.home.errors import HomeUnavailableError
 from kezd.home.gate import Gate
 from kezd.home.identities import Identities
@@ -94,14 +95,10 @@ class NatsSide:
             keeper = QuotaKeeper(self.quota, inboxes, self.identities, admin, limits, self._metrics)
             listen = Subscription(AUTH_SUBJECT, QUEUE, callout.on_message)
             await stack.enter_async_context(NatsLink.open("callout", urls, keys.callout, [listen]))
-            group = await stack.enter_async_context(asyncio.TaskGroup())
-            polling = group.create_task(keep_polling(keeper, settings.quota_interval), name="quota")
-            rolling = group.create_task(self._keep_rolling(), name="tag-keys")
-            try:
-                yield keeper
-            finally:
-                polling.cancel()
-                rolling.cancel()
+            polling = keep_polling(keeper, settings.quota_interval)
+            await stack.enter_async_context(running_beside(polling, "quota"))
+            await stack.enter_async_context(running_beside(self._keep_rolling(), "tag-keys"))
+            yield keeper
 
     async def _keep_rolling(self) -> None:
         """Old day keys go even when nobody connects."""

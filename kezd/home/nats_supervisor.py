@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from kezd.home.beside import running_beside
 from kezd.home.errors import HomeSetupError
 from kezd.runtime.clock import Clock
 
@@ -78,13 +79,10 @@ class NatsSupervisor:
         """
         self = cls(program, config_path, host, port, lock_fd, clock)
         await self._start()
-        watcher = asyncio.create_task(self._keep_running(), name="nats-supervisor")
         try:
-            yield self
+            async with running_beside(self._keep_running(), "nats-supervisor"):
+                yield self
         finally:
-            watcher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watcher
             await self._stop()
 
     @property
