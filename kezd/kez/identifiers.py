@@ -83,8 +83,6 @@ def _normal(system: str, value: str) -> str:
 
 def _domain(value: str) -> str:
     name = value.lower().removesuffix(".")
-    if len(name) > 253:
-        raise IdentifierError("a domain has at most 253 characters")
     return _matching(_DOMAIN, name, "a domain in ASCII form")
 
 

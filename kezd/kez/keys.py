@@ -61,12 +61,9 @@ class Seed:
 @lru_cache(maxsize=4096)
 def _to_x25519(public: bytes) -> bytes:
     try:
-        converted = bindings.crypto_sign_ed25519_pk_to_curve25519(public)
+        return bindings.crypto_sign_ed25519_pk_to_curve25519(public)
     except RuntimeError as error:
         raise KeyMaterialError("the public key is not a usable Ed25519 point") from error
-    if not any(converted):
-        raise KeyMaterialError("the public key converts to nothing")
-    return converted
 
 
 @dataclass(frozen=True, slots=True)
