@@ -1,0 +1,271 @@
+"""The chat of one identity: sends, receives, tells what became of each message.
+
+The one place where the parts meet: `outgoing` and `outbox` on the way out, `opening`,
+`inbox` and `receipts` on the way in. Invariants: nothing is sent or announced before its
+commit, nothing is acknowledged before its commit; a stranger's bytes never end a loop.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from secrets import token_bytes
+from typing import Any, Self
+
+import trio
+
+from kezd.api.events import Topic
+from kezd.api.types import ReadResult, SendResult
+from kezd.kez.identifiers import parse_primary
+from kezd.kez.keys import PublicKey
+from kezd.kez.sealed import VERSION
+from kezd.kez.signing import Signer
+from kezd.runtime.clock import Clock
+from kezd.runtime.settings import ChatSettings
+from kezd.runtime.transport import Delivery
+from kezd.services.chat.history import ChatHistory
+from kezd.services.chat.inbox import Rules, Taken, take_batch
+from kezd.services.chat.loops import Bell, endless, write_patiently
+from kezd.services.chat.opening import Arrival, Text, open_batch
+from kezd.services.chat.outbox import Outbox
+from kezd.services.chat.outgoing import Queued, check_text, preview, queue_text
+from kezd.services.chat.pacing import WINDOW, Pacer
+from kezd.services.chat.receipts import Flushed, flush_owed
+from kezd.services.chat.sealing import Entropy, Sealer
+from kezd.services.chat.seen import admit, mark_seen
+from kezd.services.chat.steady import SteadyClock
+from kezd.services.ports import ContactBook, MessageTransport
+from kezd.store import conversations, events, idempotency, messages, streams
+from kezd.store.database import Database, Transaction
+from kezd.store.idempotency import Once, recall, remember
+from kezd.store.streams import Undecoded
+
+INLINE_MAX = 4
+"""Envelopes opened in the Trio thread; more go to another thread, 0.1 ms each is too long a pause."""
+REOPEN_LIMIT = 64
+STUCK_RETRY = 60.0
+"""Seconds until receipts that had no route are tried again without a reason."""
+HOUSEKEEPING = 3600.0
+EVENTS_KEPT = 200_000
+"""Events that a client which was away can catch up with."""
+
+
+@dataclass(slots=True)
+class _Outcome:
+    taken: Taken
+    flushed: Flushed = field(default_factory=Flushed)
+
+
+class Chat(ChatHistory):
+    """Reading as in `ChatHistory`, and everything that needs the identity's key and a link."""
+
+    def __init__(
+        self,
+        db: Database,
+        transport: MessageTransport,
+        signer: Signer,
+        contacts: ContactBook,
+        clock: Clock,
+        settings: ChatSettings,
+        restored_at: float | None,
+        entropy: Entropy,
+    ) -> None:
+        super().__init__(db, contacts)
+        self._transport = transport
+        self._signers = (signer,)
+        self._sealer = Sealer(signer, entropy)
+        self._clock = clock
+        self._steady = SteadyClock(clock)
+        self._settings = settings
+        self._rules = Rules(restored_at)
+        self._pacer = Pacer()
+        self._receipts_bell = Bell()
+        self._stuck: set[int] = set()
+        self._outbox: Outbox
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        db: Database,
+        transport: MessageTransport,
+        signer: Signer,
+        contacts: ContactBook,
+        clock: Clock,
+        settings: ChatSettings,
+        *,
+        restored_at: float | None = None,
+        entropy: Entropy = token_bytes,
+    ) -> AsyncIterator[Self]:
+        """Chat for the length of the block, with or without a link.
+
+        Args:
+            db: the profile's database.
+            transport: the pipe for sealed envelopes.
+            signer: the identity's key.
+            contacts: who is who.
+            clock: wall clock and monotonic clock.
+            settings: section `[chat]` of the configuration.
+            restored_at: unix seconds when this installation was restored from words, if it was.
+            entropy: returns so many random bytes.
+        """
+        self = cls(db, transport, signer, contacts, clock, settings, restored_at, entropy)
+        opened = Outbox.open(db, transport, contacts, settings, self._steady)
+        async with opened as self._outbox, trio.open_nursery() as nursery:
+            for loop in (
+                self._receive_loop,
+                self._receipts_loop,
+                self._contacts_loop,
+                self._housekeeping_loop,
+            ):
+                nursery.start_soon(endless, loop, name=loop.__qualname__)
+            yield self
+            nursery.cancel_scope.cancel()
+
+    async def send(
+        self, to: str, text: str, once: Once | None = None, *, dry_run: bool = False
+    ) -> SendResult:
+        """Queue a text (at most 32 KiB) for a contact; it is durable when this returns.
+
+        Raises:
+            RequestError: `not_a_contact`, `blocked`, `request_pending`, `no_common_version`,
+                `too_large`, `invalid_argument`, `idempotency_conflict`.
+            TrustError: an alarm stands.
+            StoreError: `disk_full`, `store_failed`; nothing was queued.
+        """
+        body = check_text(text)
+        genesis = await self._contacts.resolve(to)
+        if dry_run:
+            return await self._db.read(
+                lambda tx: preview(tx, self._contacts, genesis, text, self._clock.now())
+            )
+        queued = await self._db.write(partial(self._queue, genesis, body, once))
+        if queued.envelope is not None:
+            self._outbox.offer([queued.envelope])
+        return queued.result
+
+    def _queue(self, genesis: PublicKey, body: dict[str, str], once: Once | None, tx: Transaction) -> Queued:
+        return queue_text(tx, self._contacts, self._sealer, genesis, body, once, self._steady.now())
+
+    async def read(
+        self, contact: str, up_to: int | None = None, once: Once | None = None, *, dry_run: bool = False
+    ) -> ReadResult:
+        """Mark what a contact wrote as seen, up to a position or all of it.
+
+        Raises:
+            RequestError: `not_a_contact`, `idempotency_conflict`.
+            StoreError: `disk_full`, `store_failed`.
+        """
+        genesis = await self._contacts.resolve(contact)
+        if dry_run:
+            return ReadResult(marked=await self._db.read(partial(_count_unseen, genesis, up_to)))
+        earlier = await self._db.read(partial(recall, once=once))
+        if earlier is not None:
+            return ReadResult(**earlier)
+        marked = 0
+        while count := await self._db.write(partial(self._mark_seen, genesis, up_to)):
+            marked += count
+        if marked:
+            self._receipts_bell.ring()
+        result = ReadResult(marked=marked)
+        await self._db.write(partial(remember, once=once, result={"marked": marked}))
+        return result
+
+    def _mark_seen(self, genesis: PublicKey, up_to: int | None, tx: Transaction) -> int:
+        return mark_seen(tx, self._contacts, genesis, up_to, receipts_wanted=self._settings.read_receipts)
+
+    async def _receive_loop(self) -> None:
+        await self._reopen()
+        while True:
+            deliveries = await self._transport.receive()
+            await self._take(await self._open(deliveries))
+            await self._transport.ack(deliveries)
+
+    async def _open(self, deliveries: Sequence[Delivery]) -> list[Arrival]:
+        if len(deliveries) <= INLINE_MAX:
+            return open_batch(self._signers, deliveries)
+        return await trio.to_thread.run_sync(open_batch, self._signers, deliveries)
+
+    async def _reopen(self) -> None:
+        """Take in what an older kezd kept because it could not open it."""
+        while kept := await self._db.read(partial(streams.undecoded, version=VERSION, limit=REOPEN_LIMIT)):
+            deliveries = [Delivery(one.sealed, one.arrived_at, "") for one in kept]
+            await self._take(await self._open(deliveries), kept)
+
+    async def _take(self, arrivals: Sequence[Arrival], kept: Sequence[Undecoded] = ()) -> None:
+        texts = sum(isinstance(arrival, Text) for arrival in arrivals)
+        flush = texts > 0 and self._pacer.flush_with(texts, self._clock.monotonic())
+        outcome = await write_patiently(self._db, partial(self._store, arrivals, kept, flush))
+        if outcome.taken.receipts_owed and not flush:
+            self._receipts_bell.ring()
+        self._after_flush(outcome.flushed)
+        for stranger in outcome.taken.strangers:
+            self._contacts.wants_lookup(stranger)
+
+    def _store(
+        self, arrivals: Sequence[Arrival], kept: Sequence[Undecoded], flush: bool, tx: Transaction
+    ) -> _Outcome:
+        now = self._steady.now()
+        for one in kept:
+            streams.forget_undecoded(tx, one.id)
+        taken = take_batch(tx, self._contacts, self._rules, arrivals, now, self._sealer.new_id)
+        if not (flush and taken.receipts_owed):
+            return _Outcome(taken)
+        return _Outcome(taken, flush_owed(tx, self._contacts, self._sealer, now, tuple(self._stuck)))
+
+    def _after_flush(self, flushed: Flushed) -> None:
+        self._stuck.update(flushed.stuck)
+        if flushed.envelopes:
+            self._outbox.offer(flushed.envelopes)
+        if flushed.more:
+            self._receipts_bell.ring()
+
+    async def _receipts_loop(self) -> None:
+        self._receipts_bell.ring()  # what the last run owed
+        while True:
+            if await self._receipts_bell.wait_at_most(STUCK_RETRY):
+                await trio.sleep(WINDOW)
+            else:
+                self._stuck.clear()
+            without = tuple(self._stuck)
+            flushed = await write_patiently(self._db, partial(self._flush, without))
+            self._pacer.flushed()
+            self._after_flush(flushed)
+
+    def _flush(self, without: Sequence[int], tx: Transaction) -> Flushed:
+        return flush_owed(tx, self._contacts, self._sealer, self._steady.now(), without)
+
+    async def _contacts_loop(self) -> None:
+        while True:
+            with self._db.bus.subscribe([Topic.CONTACT.value]) as subscription:
+                for raw in await self._db.read(messages.unreceipted):
+                    await self._contact_changed(PublicKey(raw))
+                while batch := await subscription.receive_batch():
+                    for genesis in dict.fromkeys(_genesis(event.body) for event in batch):
+                        await self._contact_changed(genesis)
+
+    async def _contact_changed(self, genesis: PublicKey) -> None:
+        """An answer to a request, a new key, an end of an alarm: what waited for it goes on."""
+        conversation = await write_patiently(
+            self._db, partial(admit, self._contacts, genesis, self._steady.now())
+        )
+        if conversation is not None:
+            self._stuck.discard(conversation)
+            self._outbox.hurry(conversation)
+            self._receipts_bell.ring()
+
+    async def _housekeeping_loop(self) -> None:
+        while True:
+            await write_patiently(self._db, idempotency.forget_old)
+            await write_patiently(self._db, partial(events.prune, keep=EVENTS_KEPT))
+            await trio.sleep(HOUSEKEEPING)
+
+
+def _genesis(event: dict[str, Any]) -> PublicKey:
+    """Whom a contact event is about."""
+    return parse_primary(event["contact"]["genesis"])
+
+
+def _count_unseen(genesis: PublicKey, up_to: int | None, tx: Transaction) -> int:
+    thread = conversations.find(tx, genesis.raw)
+    return 0 if thread is None else messages.count_unseen(tx, thread.id, up_to)
