@@ -12,38 +12,9 @@ from kezd.kez.envelope import Envelope
 from kezd.kez.handles import Handle
 from kezd.kez.keys import PublicKey
 from kezd.kez.sigchain import Event, Head
+from kezd.runtime.home_answers import FetchedChain, HandleRecord, HomeInfo
 from kezd.runtime.transport import Capabilities, Delivery, Destination, LinkStatus, SendResult
 from kezd.store.database import Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class HomeInfo:
-    """What a home says of itself (`GET /v1/server`). Nothing in it is believed for security."""
-
-    server: str
-    version: str
-    nats_urls: tuple[str, ...]
-    sigchain_url: str
-    guests: bool
-
-
-@dataclass(frozen=True, slots=True)
-class HandleRecord:
-    """A home's answer to a lookup, with `registration` already decoded but NOT yet verified."""
-
-    handle: Handle
-    primary: PublicKey
-    sigchain_url: str
-    registered_at: int
-    registration: Envelope
-
-
-@dataclass(frozen=True, slots=True)
-class FetchedChain:
-    """A chain's bytes (JSONL) as a server gave them, not yet verified."""
-
-    jsonl: bytes
-    etag: str
 
 
 class HomeDirectory(Protocol):
@@ -57,8 +28,24 @@ class HomeDirectory(Protocol):
         """What the home of `server` offers."""
         ...
 
+    async def info_at(self, url: str) -> HomeInfo:
+        """What the home at a URL that the person gave says of itself, its server's name included.
+
+        Raises:
+            RequestError: `invalid_argument` when a home is not asked at such a URL.
+        """
+        ...
+
+    def use(self, server: str, url: str) -> None:
+        """From now on the home of `server` is asked at `url` (the person's own home)."""
+        ...
+
     async def lookup(self, handle: Handle) -> HandleRecord | None:
-        """The record of a handle (own API first, then WebFinger for other servers), or None."""
+        """The record of a handle, or None: `/v1/u` first, and where a server has none, WebFinger.
+
+        Raises:
+            TrustError: `home_lied` also when WebFinger names a key and no signed registration.
+        """
         ...
 
     async def lookup_primary(self, server: str, primary: PublicKey) -> HandleRecord | None:
@@ -77,14 +64,15 @@ class HomeDirectory(Protocol):
     async def fetch_chain(
         self, sigchain_url: str, genesis: PublicKey, etag: str | None = None
     ) -> FetchedChain | None:
-        """The chain, or None when the server knows none or it still has that `etag`."""
+        """The chain (no bytes when the server knows none), or None when it still has that `etag`."""
         ...
 
     async def append_event(self, sigchain_url: str, genesis: PublicKey, event: Event) -> Head:
         """Upload one event; identical repeats succeed.
 
         Raises:
-            RequestError: `invalid_argument` with `detail={"head": {...}}` on a conflict (slug `idempotency_conflict`).
+            RequestError: `idempotency_conflict` with `detail={"head": {"seq", "hash"}}` when the
+                event does not follow the server's head; `invalid_argument`.
         """
         ...
 
