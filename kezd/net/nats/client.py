@@ -114,6 +114,7 @@ async def open_client(
             )
     except (OSError, nats.errors.Error, KezError, InsecureHomeError, *GARBAGE) as error:
         events.connected()
+        client.abort()
         await close_client(client)
         if "authorization violation" in str(error).lower() and loop.time() - started < CALLOUT_SILENCE:
             raise HomeRefusedError(str(error)) from error

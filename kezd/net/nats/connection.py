@@ -30,7 +30,6 @@ from kezd.runtime.transport import Delivery, RefusalReason, Refused, TransportUn
 
 log = logging.getLogger(__name__)
 
-SESSION_TIMEOUT = 5.0
 WRITE_TURN = 64
 """Messages handed to nats-py before the loop may do something else."""
 CHECK_INTERVAL = 0.25
@@ -200,7 +199,17 @@ class Connection:
         assert self._client is not None, "opened"
         subject = f"kez.rpc.{target.credentials.hex}.session"
         request = encode_session_request(target.installation_id, takeover=target.takeover)
-        answer = await self._client.request(subject, request, timeout=SESSION_TIMEOUT)
+        timeout = self._config.attempt_timeout
+        asking = self._loop.create_task(self._client.request(subject, request, timeout=timeout))
+        lost = self._loop.create_task(self._events.lost.wait())  # nats-py would wait for the time-out
+        try:
+            await asyncio.wait({asking, lost}, return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                raise TransportUnavailableError(self._events.reason)
+            answer = asking.result()
+        finally:
+            asking.cancel()
+            lost.cancel()
         self._note_heard()
         return decode_session(answer.data)
 

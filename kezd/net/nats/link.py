@@ -57,7 +57,7 @@ class HomeLink:
         self._retiring: set[LiveConnection] = set()
         self._next_endpoint = 0
         self._takeover = False
-        self._state = LinkState.OFFLINE
+        self._state = LinkState.CONNECTING
         self._since = clock.now()
         self._last_error: str | None = None
         self._last_received_at: float | None = None
