@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from kezd.kez.jcs import canonicalize
 from kezd.kez.keys import PublicKey, Seed, X25519Key
@@ -19,7 +19,7 @@ from kezd.kez.signing import BODY_PREFIX, Signer
 VECTORS = Path(__file__).parent.parent / "vectors"
 EPHEMERAL = bytes(range(32))
 
-settings.register_profile("kez", deadline=None, max_examples=60)
+settings.register_profile("kez", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kez")
 
 
