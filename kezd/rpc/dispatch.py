@@ -43,10 +43,10 @@ DRY_RUN = frozenset(
 """Methods for which trying without doing has a meaning."""
 IDEMPOTENCY_KEY_LENGTH = 128
 
-_INCLUDES = {
-    Scope.FULL: frozenset(Scope),
-    Scope.CHAT: frozenset({Scope.CHAT, Scope.READ}),
-    Scope.READ: frozenset({Scope.READ}),
+_GRANTED_BY = {
+    Scope.FULL: (Scope.FULL,),
+    Scope.CHAT: (Scope.CHAT, Scope.FULL),
+    Scope.READ: (Scope.CHAT, Scope.READ, Scope.FULL),
 }
 _FIELD = re.compile(r"field `([^`]+)`")
 _PATH = re.compile(r" - at `\$\.?([^`]*)`")
@@ -68,6 +68,7 @@ class BoundMethod:
     def __init__(self, method: Method, handler: Handler) -> None:
         self._method = method
         self._handler = handler
+        self._granted_by = _GRANTED_BY[method.scope]
         self._atomic = method.name in ATOMIC
 
     async def __call__(self, session: Session, raw: dict[str, Any]) -> Any:
@@ -83,7 +84,7 @@ class BoundMethod:
         method = self._method
         if session.bound is None and not method.bare:
             raise RequestError(Slug.NOT_INITIALIZED)
-        if method.scope not in _INCLUDES[session.scope]:
+        if session.scope not in self._granted_by:
             raise AccessError(
                 Slug.FORBIDDEN,
                 f"{method.name} needs the scope `{method.scope.value}`,"

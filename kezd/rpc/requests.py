@@ -8,7 +8,7 @@ standard's code, never an exception.
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -32,7 +32,7 @@ NO_ID = NoId()
 CallId = str | int | float | None | NoId
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """One request, or a notification when `id` is `NO_ID`. `params` are still unchecked."""
 
@@ -53,9 +53,24 @@ class Malformed:
 Parsed = Call | Malformed
 
 
+class _Request(msgspec.Struct, forbid_unknown_fields=True):
+    """The usual shape: what fits is a call; what does not is read again, slowly, to say why."""
+
+    jsonrpc: Literal["2.0"]
+    method: str
+    params: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    id: str | int | float | msgspec.UnsetType | None = msgspec.UNSET
+
+
+_decode_request = msgspec.json.Decoder(_Request).decode
+
+
 def parse_message(message: bytes, batch_limit: int) -> Parsed | list[Parsed]:
     """Read one message: a call, or a list of them for a batch (never empty)."""
     try:
+        call = _usual(message)
+        if call is not None:
+            return call
         value = _strict(message)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
         return Malformed(PARSE_ERROR, f"not JSON: {error}")
@@ -66,6 +81,28 @@ def parse_message(message: bytes, batch_limit: int) -> Parsed | list[Parsed]:
     if len(value) > batch_limit:
         return Malformed(INVALID_REQUEST, f"a batch of {len(value)}; {batch_limit} are allowed")
     return [_call(member) for member in value]
+
+
+def _usual(message: bytes) -> Call | None:
+    """A call in one decoding, or None when anything at all is unusual about it."""
+    if message.count(b"{") + message.count(b"[") > NESTING:
+        return None
+    try:
+        request = _decode_request(message)
+    except msgspec.ValidationError:
+        return None
+    params: dict[str, Any] = {}
+    call_id: CallId = NO_ID
+    members = 2
+    if not isinstance(request.params, msgspec.UnsetType):
+        params = request.params
+        members += 1 + _members(params)
+    if not isinstance(request.id, msgspec.UnsetType):
+        call_id = request.id
+        members += 1
+    if message.count(b":") != members and _colons(message) != members:
+        return None
+    return Call(request.method, params, call_id)
 
 
 def _strict(message: bytes) -> Any:
@@ -98,7 +135,7 @@ def _members(value: Any) -> int:
     if isinstance(value, dict):
         count = len(value)
         for member in value.values():
-            if isinstance(member, dict | list):
+            if type(member) is dict or type(member) is list:
                 count += _members(member)
         return count
     if isinstance(value, list):
