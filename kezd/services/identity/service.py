@@ -1,0 +1,452 @@
+"""The identity of one profile, from its first word to its replacement by another machine.
+
+States: none → unconfirmed (words shown) → unregistered (words recalled) → active
+(registered, chain published) ⇄ superseded. Invariants: whatever is sent was stored
+before, and is sent again with the same bytes after a crash; one change at a time; the
+seed is in the vault and in the `Signer`, and nowhere else.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Final, Literal
+
+import msgspec
+import trio
+
+from kezd.api.events import Topic
+from kezd.api.types import IdentityCreateResult, IdentityResult, WordsResult
+from kezd.errors import AccessError, KezdError, RequestError, Slug, UnavailableError
+from kezd.kez.keys import PublicKey, Seed
+from kezd.kez.sigchain import Chain
+from kezd.kez.signing import Signer
+from kezd.runtime.backoff import Backoff, BackoffPolicy
+from kezd.runtime.clock import Clock
+from kezd.runtime.settings import HomeSettings
+from kezd.services.identity.enrolment import Enrolment, Found, is_stale, parse_own_handle
+from kezd.services.identity.own_chain import OwnChain
+from kezd.services.identity.shape import ActiveIdentity, active_identity, show_identity
+from kezd.services.identity.words import Chance, Secrets, ask_positions, new_secrets, read_words, recalled
+from kezd.services.ports import HomeDirectory
+from kezd.store.database import Database, Transaction
+from kezd.store.idempotency import Once, recall, remember
+from kezd.store.identity import IdentityState, StoredIdentity, load_identity, save_identity
+from kezd.store.sigchains import replace_events
+from kezd.store.vault import Vault, VaultRecord
+
+log = logging.getLogger(__name__)
+
+RESUME_POLICY: Final = BackoffPolicy(first=1.0, ceiling=300.0)
+INSTALLATION_BYTES: Final = 16
+
+
+class Identity:
+    """The open identity service of one profile."""
+
+    def __init__(
+        self,
+        db: Database,
+        vault: Vault,
+        record: VaultRecord,
+        home: HomeDirectory,
+        clock: Clock,
+        settings: HomeSettings,
+        chance: Chance,
+    ) -> None:
+        self._db = db
+        self._vault = vault
+        self._record = record
+        self._home = home
+        self._clock = clock
+        self._settings = settings
+        self._chance = chance
+        self._own_chain = OwnChain(db, home, clock)
+        self._enrolment = Enrolment(home, clock)
+        self._one_at_a_time = trio.Lock()
+        self._row: StoredIdentity | None = None
+        self._signer: Signer | None = None
+        self._chain: Chain | None = None
+        self._checked = False
+        self._changed = trio.Event()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        db: Database,
+        vault: Vault,
+        record: VaultRecord,
+        home: HomeDirectory,
+        clock: Clock,
+        settings: HomeSettings,
+        *,
+        chance: Chance | None = None,
+    ) -> AsyncIterator["Identity"]:
+        """Load what is stored, and finish in the background what a crash interrupted.
+
+        Args:
+            db: the profile's database.
+            vault: unlocked.
+            record: what it holds.
+            home: asks home servers.
+            clock: for dates in signed payloads.
+            settings: the default home's URL.
+            chance: where keys come from.
+        """
+        self = cls(db, vault, record, home, clock, settings, chance or Chance())
+        await self._load()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._resume_loop)
+            try:
+                yield self
+            finally:
+                nursery.cancel_scope.cancel()
+
+    # --- looking --------------------------------------------------------------
+
+    async def show(self) -> IdentityResult:
+        """The identity as it is now."""
+        return show_identity(self._row, self._chain)
+
+    @property
+    def primary(self) -> PublicKey | None:
+        """The genesis primary, None before there is an identity."""
+        return None if self._row is None else self._row.genesis
+
+    @property
+    def server(self) -> str | None:
+        """The server of the handle, None before it is registered."""
+        return None if self._row is None or self._row.registered_at is None else self._row.server
+
+    @property
+    def active(self) -> ActiveIdentity | None:
+        """What `wait_active` would return now, or None."""
+        return active_identity(self._row, self._chain, self._signer)
+
+    async def wait_active(self) -> ActiveIdentity:
+        """Wait until there is a registered identity that no other installation has taken over."""
+        while (active := self.active) is None:
+            await self._changed.wait()
+        await trio.lowlevel.checkpoint()
+        return active
+
+    async def wait_inactive(self) -> None:
+        """Wait until it is not active any more."""
+        while self.active is not None:
+            await self._changed.wait()
+        await trio.lowlevel.checkpoint()
+
+    # --- becoming -------------------------------------------------------------
+
+    async def create(self, words: Literal[12, 24], once: Once | None, dry_run: bool) -> IdentityCreateResult:
+        """Make a key and its words; until they are confirmed, the same again.
+
+        The words are not kept with the idempotency key: they come from the vault each time.
+
+        Raises:
+            RequestError: `identity_exists`, `idempotency_conflict`.
+            StoreError: the vault or the database could not be written.
+        """
+        async with self._one_at_a_time:
+            await self._db.read(lambda tx: recall(tx, once))
+            row = self._row
+            if row is not None and row.state is not IdentityState.UNCONFIRMED:
+                raise RequestError(Slug.IDENTITY_EXISTS)
+            if dry_run:
+                return IdentityCreateResult(
+                    primary="" if row is None else row.genesis.primary, words=[], ask=[]
+                )
+            if row is None:
+                row = await self._begin(new_secrets(words, self._chance), once)
+            shown = self._secrets().words
+            return IdentityCreateResult(primary=row.genesis.primary, words=list(shown), ask=list(row.asked))
+
+    async def confirm(self, answers: Mapping[int, str]) -> IdentityResult:
+        """Check the recalled words.
+
+        Raises:
+            RequestError: `no_identity`, `words_not_confirmed`.
+        """
+        async with self._one_at_a_time:
+            row = self._existing()
+            if row.state is IdentityState.UNCONFIRMED:
+                if not recalled(self._secrets().words, row.asked, answers):
+                    raise RequestError(Slug.WORDS_NOT_CONFIRMED)
+                await self._save(replace(row, state=IdentityState.UNREGISTERED))
+            return await self.show()
+
+    async def register(self, handle: str, home_url: str | None) -> IdentityResult:
+        """Register the handle, publish the sigchain, become active.
+
+        Raises:
+            RequestError: `no_identity`, `identity_pending`, `identity_exists`, `invalid_argument`,
+                `handle_taken`, `primary_taken`.
+            UnavailableError: `home_unreachable`, `home_refused`, `rate_limited`, `superseded`.
+            TrustError: `home_lied`, `chain_fork`, `chain_invalid`.
+        """
+        async with self._one_at_a_time:
+            row = self._existing()
+            match row.state:
+                case IdentityState.UNCONFIRMED:
+                    raise RequestError(Slug.IDENTITY_PENDING)
+                case IdentityState.SUPERSEDED:
+                    raise UnavailableError(Slug.SUPERSEDED)
+                case IdentityState.ACTIVE:
+                    if parse_own_handle(handle, row.server or "").name != row.name:
+                        raise RequestError(Slug.IDENTITY_EXISTS, "this identity has a handle already")
+                    return await self.show()
+                case IdentityState.UNREGISTERED:
+                    await self._enrol(row, handle, home_url or row.home_url or self._settings.url)
+                    return await self.show()
+
+    async def restore(self, words: str | None, home_url: str | None) -> IdentityResult:
+        """Bring the identity of these words back, or take it over again.
+
+        Args:
+            words: 12 or 24; None on a superseded installation.
+            home_url: of the home that knows the handle; the configured one by default.
+
+        Raises:
+            RequestError: `wrong_words`, `identity_exists`, `no_identity`, `not_registered`.
+            UnavailableError: `home_unreachable`, `home_refused`, `rate_limited`.
+            TrustError: `home_lied`, `chain_fork`, `chain_invalid`.
+        """
+        async with self._one_at_a_time:
+            row = self._row
+            given = None if words is None else read_words(words)
+            same = row is not None and (given is None or given.seed == self._seed())
+            if row is not None and same and row.state is IdentityState.SUPERSEDED:
+                await self._publish(replace(row, takeover=True, superseded_reason=None), "resumed")
+                return await self.show()
+            if row is not None and same and row.state is IdentityState.UNREGISTERED and row.restored_at:
+                await self._publish(row, "restored")  # an earlier restore got this far
+                return await self.show()
+            if row is not None and row.state is not IdentityState.UNCONFIRMED:
+                raise RequestError(Slug.IDENTITY_EXISTS)
+            if given is None:
+                raise RequestError(
+                    Slug.NO_IDENTITY, "there is nothing to take over; restoring needs the words"
+                )
+            await self._restore(given, home_url or self._settings.url)
+            return await self.show()
+
+    async def words(self, passphrase: str | None) -> WordsResult:
+        """The recovery words, after the vault was opened anew.
+
+        Raises:
+            RequestError: `no_identity`.
+            AccessError: as `Vault.unlock`.
+        """
+        async with self._one_at_a_time:
+            self._existing()
+            record = await self._vault.unlock(passphrase, fresh=True)
+            assert record.seed is not None, "there is an identity"
+            return WordsResult(words=list(Secrets(record.seed, record.entropy12).words))
+
+    # --- what the link learns -------------------------------------------------
+
+    async def superseded(self, reason: str) -> None:
+        """Another installation took over: keep everything, receive nothing, fight nobody."""
+        async with self._one_at_a_time:
+            row = self._row
+            if row is not None and row.state is IdentityState.ACTIVE:
+                log.warning("superseded by another installation")
+                gone = replace(row, state=IdentityState.SUPERSEDED, superseded_reason=reason, takeover=False)
+                await self._save(gone, "superseded")
+
+    async def session_began(self) -> None:
+        """The home made this installation the current one; the wish to take over is fulfilled."""
+        async with self._one_at_a_time:
+            if self._row is not None and self._row.takeover:
+                await self._save(replace(self._row, takeover=False))
+
+    # --- inside ---------------------------------------------------------------
+
+    async def _load(self) -> None:
+        row = await self._db.read(load_identity)
+        if row is None:
+            return
+        seed = self._record.seed
+        if seed is None or Signer(seed).public != row.genesis:
+            if row.state is IdentityState.UNCONFIRMED:  # a restore over it was cut off: nothing is lost
+                return
+            raise AccessError(Slug.VAULT_DAMAGED, "the vault is of another identity than the database")
+        self._signer = Signer(seed)
+        self._row = row
+        self._chain = await self._own_chain.load(row.genesis)
+        if row.server is not None and row.home_url is not None:
+            self._home.use(row.server, row.home_url)
+
+    async def _begin(self, secrets: Secrets, once: Once | None) -> StoredIdentity:
+        await self._keep_secrets(secrets)
+        asked = ask_positions(len(secrets.words), self._chance)
+        row = self._new_row(IdentityState.UNCONFIRMED, asked)
+        self._chain = Chain.empty(row.genesis)
+        await self._save(row, "created", once)
+        return row
+
+    def _new_row(self, state: IdentityState, asked: tuple[int, ...]) -> StoredIdentity:
+        return StoredIdentity(
+            genesis=self._signing().public,
+            state=state,
+            asked=asked,
+            installation_id=self._chance.entropy(INSTALLATION_BYTES).hex(),
+            takeover=False,
+            restored_at=None,
+            name=None,
+            server=None,
+            home_url=None,
+            registration=None,
+            registered_at=None,
+            sigchain_url=None,
+            superseded_reason=None,
+            created_at=self._clock.now(),
+        )
+
+    async def _keep_secrets(self, secrets: Secrets) -> None:
+        """The vault first: a key without a row is forgotten, a row without its key would be lost."""
+        record = self._record.with_identity(secrets.seed, secrets.entropy12)
+        await self._vault.save(record)
+        self._record = record
+        self._signer = Signer(secrets.seed)
+
+    async def _restore(self, given: Secrets, url: str) -> None:
+        genesis = Signer(given.seed).public
+        info = await self._home.info_at(url)
+        self._home.use(info.server, url)
+        found = await self._enrolment.find(genesis, info.server)
+        chain = await self._own_chain.fetch(found.sigchain_url, genesis)
+        if chain.current != genesis:
+            raise RequestError(Slug.WRONG_WORDS, "these are the words of an earlier key, which was replaced")
+        await self._keep_secrets(given)
+        row = _restored(self._new_row(IdentityState.UNREGISTERED, ()), found, url)
+
+        def keep(tx: Transaction) -> None:
+            save_identity(tx, row)
+            replace_events(tx, row.genesis, chain.events)
+
+        await self._db.write(keep)
+        self._chain = chain
+        self._set_row(row)
+        await self._publish(row, "restored")
+
+    async def _enrol(self, row: StoredIdentity, handle: str, url: str) -> None:
+        """Registration stored, sent, answered; chain published; active."""
+        info = await self._home.info_at(url)
+        self._home.use(info.server, url)
+        wanted = parse_own_handle(handle, info.server)
+        if row.registered_at is None or (row.name, row.server) != (wanted.name, wanted.server):
+            prepared = self._enrolment.prepare(self._signing(), row, wanted, url)
+            if prepared != row:
+                await self._save(prepared)
+            try:
+                row = await self._send_registration(prepared)
+            except RequestError:
+                await self._save(replace(prepared, name=None, server=None, registration=None))
+                raise
+            await self._save(row)
+        await self._publish(row, "registered" if row.restored_at is None else "restored")
+
+    async def _send_registration(self, row: StoredIdentity) -> StoredIdentity:
+        try:
+            return await self._enrolment.send(row)
+        except UnavailableError as error:
+            if not is_stale(error):
+                raise
+        renewed = self._enrolment.renew(self._signing(), row)
+        await self._save(renewed)
+        return await self._enrolment.send(renewed)
+
+    async def _publish(self, row: StoredIdentity, event: str) -> None:
+        """Bring chain and server together, then be active."""
+        await self._publish_chain(row)
+        await self._save(replace(row, state=IdentityState.ACTIVE), event)
+
+    async def _publish_chain(self, row: StoredIdentity) -> None:
+        assert row.server is not None, "it is registered"
+        assert row.sigchain_url is not None, "it is registered"
+        info = await self._home.info(row.server)
+        if not info.nats_urls:
+            raise UnavailableError(Slug.HOME_REFUSED, "the home server offers no NATS address")
+        nats_url = info.nats_urls[0]
+        self._chain = await self._own_chain.publish(self._signing(), row.genesis, row.sigchain_url, nats_url)
+        self._checked = True
+
+    async def _resume_loop(self) -> None:
+        """Finish what was interrupted; once a run, see that the server still has our chain."""
+        backoff = Backoff(RESUME_POLICY)
+        while True:
+            changed = self._changed
+            try:
+                async with self._one_at_a_time:
+                    await self._resume()
+            except UnavailableError as error:
+                log.info("home not reached", extra={"slug": error.slug.value})
+                await trio.sleep(backoff.next_delay())
+                continue
+            except KezdError as error:
+                log.warning("the identity needs its owner", extra={"slug": error.slug.value})
+            backoff.reset()
+            await changed.wait()
+
+    async def _resume(self) -> None:
+        row = self._row
+        if row is None or row.registration is None:
+            return
+        match row.state:
+            case IdentityState.UNREGISTERED:
+                await self._enrol(row, row.name or "", row.home_url or "")
+            case IdentityState.ACTIVE:
+                if not self._checked:
+                    await self._publish_chain(row)
+            case IdentityState.UNCONFIRMED | IdentityState.SUPERSEDED:
+                return
+
+    async def _save(self, row: StoredIdentity, event: str | None = None, once: Once | None = None) -> None:
+        """Commit the row, and with it the event; then wake who waits."""
+        shown = msgspec.to_builtins(show_identity(row, self._chain))
+
+        def keep(tx: Transaction) -> None:
+            save_identity(tx, row)
+            remember(tx, once, {})
+            if event is not None:
+                tx.emit(Topic.IDENTITY.value, {"type": event, "identity": shown})
+
+        await self._db.write(keep)
+        self._set_row(row)
+
+    def _set_row(self, row: StoredIdentity) -> None:
+        self._row = row
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def _existing(self) -> StoredIdentity:
+        if self._row is None:
+            raise RequestError(Slug.NO_IDENTITY)
+        return self._row
+
+    def _signing(self) -> Signer:
+        assert self._signer is not None, "there is an identity"
+        return self._signer
+
+    def _seed(self) -> Seed:
+        assert self._record.seed is not None, "the vault holds the identity of the database"
+        return self._record.seed
+
+    def _secrets(self) -> Secrets:
+        return Secrets(self._seed(), self._record.entropy12)
+
+
+def _restored(row: StoredIdentity, found: Found, url: str) -> StoredIdentity:
+    return replace(
+        row,
+        takeover=True,
+        restored_at=row.created_at,
+        name=found.handle.name,
+        server=found.handle.server,
+        home_url=url,
+        registration=found.registration,
+        registered_at=found.registered_at,
+        sigchain_url=found.sigchain_url,
+    )
