@@ -1,0 +1,47 @@
+"""How much is measured: the full run, and the quick one that only shows that every bench works."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Counts; seconds where the name says so."""
+
+    rounds: int
+    """Interleaved repetitions of each throughput cell; the table has their medians."""
+    pipelined: int
+    """Messages of one pipelined round."""
+    singles: int
+    """Messages of one round of one at a time."""
+    calls_seconds: float
+    """Length of one RPC or HTTP cell."""
+    starts: int
+    """Repetitions of each process start."""
+    identities: int
+    """Connected identities at one home."""
+    history: int
+    """Messages in the large database."""
+    pages: int
+    """Pages read in each database."""
+
+
+FULL = Scale(
+    rounds=5,
+    pipelined=10_000,
+    singles=500,
+    calls_seconds=2.0,
+    starts=20,
+    identities=1_000,
+    history=1_000_000,
+    pages=400,
+)
+QUICK = Scale(
+    rounds=1,
+    pipelined=500,
+    singles=30,
+    calls_seconds=0.2,
+    starts=2,
+    identities=60,
+    history=50_000,
+    pages=50,
+)
