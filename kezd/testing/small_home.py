@@ -116,6 +116,9 @@ class SmallHome:
     def frozen(self) -> Iterator[None]:
         """SIGSTOP nats-server for the length of the block: connected, and deaf."""
         os.kill(self._server.pid, signal.SIGSTOP)
+        stat = Path(f"/proc/{self._server.pid}/stat")
+        while stat.read_text().rsplit(")", 1)[1].split()[0] != "T":
+            time.sleep(0.001)  # a signal takes effect when it is delivered
         try:
             yield
         finally:

@@ -93,7 +93,9 @@ def info(**more: object) -> dict[str, object]:
 async def test_the_key_signs_nothing_but_a_nonce(nonce: object, open_peer) -> None:
     with trio.fail_after(10):
         async with running(Rogue(info(nonce=nonce))) as rogue:
-            async with open_peer(f"nats://127.0.0.1:{rogue.port}", ALICE, wait=LinkState.OFFLINE) as alice:
+            async with open_peer(
+                f"nats://127.0.0.1:{rogue.port}", ALICE, wait=LinkState.OFFLINE, attempt_timeout=0.5
+            ) as alice:
                 assert alice.status().last_error
             assert rogue.connects == []
             assert rogue.connections >= 1
@@ -107,7 +109,9 @@ async def test_a_proper_nonce_is_signed_and_the_addresses_offered_with_it_are_no
             # a second INFO, as a cluster sends it, offers them again; then the session is not answered
             again = b"INFO " + json.dumps(rogue.info).encode() + b"\r\n"
             rogue.after_connect = b"PONG\r\n" + again
-            async with open_peer(f"nats://127.0.0.1:{rogue.port}", ALICE, wait=LinkState.OFFLINE):
+            async with open_peer(
+                f"nats://127.0.0.1:{rogue.port}", ALICE, wait=LinkState.OFFLINE, attempt_timeout=0.5
+            ):
                 await rogue.second_connection.wait()
             assert other.connections == 0
             connect = rogue.connects[0]
@@ -121,7 +125,7 @@ async def test_without_tls_nothing_is_signed(open_peer) -> None:
         async with running(Rogue(info())) as rogue:
             for scheme in ("nats", "tls"):
                 url = f"{scheme}://{NOT_LOOPBACK_TO_US}:{rogue.port}"
-                async with open_peer(url, ALICE, wait=LinkState.OFFLINE) as alice:
+                async with open_peer(url, ALICE, wait=LinkState.OFFLINE, attempt_timeout=0.5) as alice:
                     assert "no TLS" in (alice.status().last_error or "")
             assert rogue.connects == []
             assert rogue.connections >= 2
@@ -133,12 +137,16 @@ async def test_a_certificate_that_does_not_verify_gets_no_signature(open_peer) -
         async with running(Rogue(info(tls_required=True), tls=authority.server(NOT_LOOPBACK_TO_US))) as rogue:
             url = f"tls://{NOT_LOOPBACK_TO_US}:{rogue.port}"
             for trust in (None, Authority().client()):
-                async with open_peer(url, ALICE, wait=LinkState.OFFLINE, tls=trust) as alice:
+                async with open_peer(
+                    url, ALICE, wait=LinkState.OFFLINE, attempt_timeout=0.5, tls=trust
+                ) as alice:
                     assert "ertificate" in (alice.status().last_error or "")
             assert rogue.connects == []
         async with running(Rogue(info(tls_required=True), tls=authority.server("other.example"))) as rogue:
             url = f"tls://{NOT_LOOPBACK_TO_US}:{rogue.port}"
-            async with open_peer(url, ALICE, wait=LinkState.OFFLINE, tls=authority.client()) as alice:
+            async with open_peer(
+                url, ALICE, wait=LinkState.OFFLINE, attempt_timeout=0.5, tls=authority.client()
+            ) as alice:
                 assert "ertificate" in (alice.status().last_error or "")
             assert rogue.connects == []
 
@@ -148,7 +156,9 @@ async def test_a_verified_certificate_gets_the_signature(open_peer) -> None:
     with trio.fail_after(15):
         async with running(Rogue(info(tls_required=True), tls=authority.server(NOT_LOOPBACK_TO_US))) as rogue:
             url = f"tls://{NOT_LOOPBACK_TO_US}:{rogue.port}"
-            async with open_peer(url, ALICE, wait=LinkState.OFFLINE, tls=authority.client()):
+            async with open_peer(
+                url, ALICE, wait=LinkState.OFFLINE, attempt_timeout=0.5, tls=authority.client()
+            ):
                 pass
             assert rogue.connects[0]["nkey"] == ALICE.public.nkey
 
@@ -172,7 +182,9 @@ async def test_garbage_is_offline_and_nothing_else(greeting: bytes, open_peer) -
         async with running(Rogue(greeting)) as rogue:
             url = f"nats://127.0.0.1:{rogue.port}"
             to = Destination(url, f"kez.inbox.{BOB.public.hex}")
-            async with open_peer(url, ALICE, wait=LinkState.OFFLINE, connect_timeout=1.0) as alice:
+            async with open_peer(
+                url, ALICE, wait=LinkState.OFFLINE, connect_timeout=1.0, attempt_timeout=0.5
+            ) as alice:
                 assert alice.status().last_error
                 with pytest.raises(TransportUnavailableError):
                     await alice.send(to, b"", "k", first_attempt=True)
@@ -183,7 +195,9 @@ async def test_a_message_without_end_does_not_fill_the_memory(open_peer) -> None
     with trio.fail_after(15):
         async with (
             running(Rogue(info(), after_connect=endless)) as rogue,
-            open_peer(f"nats://127.0.0.1:{rogue.port}", ALICE, wait=LinkState.OFFLINE) as alice,
+            open_peer(
+                f"nats://127.0.0.1:{rogue.port}", ALICE, wait=LinkState.OFFLINE, attempt_timeout=0.5
+            ) as alice,
         ):
             assert alice.status().last_error
 

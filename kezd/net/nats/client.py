@@ -9,6 +9,7 @@ because a rogue broker could relay another broker's nonce and log in as the pers
 import asyncio
 import base64
 import contextlib
+import logging
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +24,8 @@ from kezd.net.nats.config import Credentials
 from kezd.net.nats.endpoint import Endpoint
 from kezd.net.nats.errors import HomeRefusedError, InsecureHomeError
 from kezd.runtime.transport import TransportUnavailableError
+
+log = logging.getLogger(__name__)
 
 CALLOUT_SILENCE = 1.5
 """A refusal that took this many seconds is the server's callout time-out (2 s), not a decision."""
@@ -43,17 +46,25 @@ class BoundedParser(Parser):
     """nats-py's parser with a limit on what it collects."""
 
     async def parse(self, data: bytes = b"") -> None:
-        """Feed `data`; a message past `INBOUND_BUFFER` ends the connection."""
+        """Feed `data`; a message past `INBOUND_BUFFER`, or garbage, ends the connection."""
         if len(self.buf) + len(data) > INBOUND_BUFFER:
             raise nats.errors.ProtocolError
-        await super().parse(data)
+        try:
+            await super().parse(data)
+        except GARBAGE as error:
+            raise nats.errors.ProtocolError from error
 
 
 class GuardedClient(Client):
-    """A client for one endpoint; see the module's invariants."""
+    """A client for one endpoint; see the module's invariants.
 
-    def __init__(self, endpoint: Endpoint, credentials: Credentials) -> None:
+    The overridden methods are nats-py's own joints, not public ones: what a broker's misbehaviour
+    does to each is pinned by `tests/net/test_rogue_broker.py`.
+    """
+
+    def __init__(self, endpoint: Endpoint, credentials: Credentials, events: "ClientEvents") -> None:
         super().__init__()
+        self._events = events
         # nats-py has no public way to give a public nkey together with a signature callback
         self._public_nkey = credentials.signer.public.nkey
         self._ps = BoundedParser(self)
@@ -65,6 +76,14 @@ class GuardedClient(Client):
             raise InsecureHomeError(f"{self._endpoint.url} offers no TLS")
         info.pop("connect_urls", None)
         await super()._process_info(info, initial_connection)
+
+    async def _process_op_err(self, e: Exception) -> None:
+        """The socket or the protocol failed: nats-py would close here, and trip over its own buffer."""
+        self._events.lose(str(e) or repr(e))
+
+    async def _process_err(self, err_msg: str) -> None:
+        """`-ERR` from the server: only a permission violation leaves the connection usable."""
+        self._events.on_server_error(err_msg.strip("'"))
 
     def abort(self) -> None:
         """Drop the socket without waiting for what is still to be written."""
@@ -88,7 +107,7 @@ async def open_client(
         HomeRefusedError: the server decided against the key.
         TransportUnavailableError: everything else; the text says what.
     """
-    client = GuardedClient(endpoint, credentials)
+    client = GuardedClient(endpoint, credentials, events)
     loop = asyncio.get_running_loop()
     started = loop.time()
 
@@ -110,12 +129,10 @@ async def open_client(
                 ping_interval=PING_INTERVAL,
                 pending_size=OUTBOUND_BUFFER,
                 error_cb=events.on_error,
-                closed_cb=events.on_closed,
             )
     except (OSError, nats.errors.Error, KezError, InsecureHomeError, *GARBAGE) as error:
-        events.connected()
         client.abort()
-        await close_client(client)
+        await asyncio.sleep(0)
         if "authorization violation" in str(error).lower() and loop.time() - started < CALLOUT_SILENCE:
             raise HomeRefusedError(str(error)) from error
         raise TransportUnavailableError(f"cannot connect to {endpoint.url}: {error!r}") from error
@@ -137,15 +154,16 @@ async def close_client(client: GuardedClient) -> None:
     finally:
         client.abort()
         closing.cancel()
-    with contextlib.suppress(OSError, nats.errors.Error, asyncio.CancelledError):
+    # RuntimeError: nats-py flushes its buffer into a socket that is closed already
+    with contextlib.suppress(OSError, RuntimeError, nats.errors.Error, asyncio.CancelledError):
         await closing
 
 
 class ClientEvents:
-    """Where one client's callbacks go. While connecting, the first error ends the attempt."""
+    """What becomes of one client. While connecting, the first error ends the attempt."""
 
-    def __init__(self, on_server_error: Callable[[str], None]) -> None:
-        self._on_server_error = on_server_error
+    def __init__(self, on_violation: Callable[[str], None]) -> None:
+        self._on_violation = on_violation
         self._connecting = True
         self.lost = asyncio.Event()
         self.reason = ""
@@ -158,15 +176,17 @@ class ClientEvents:
         """nats-py's error callback."""
         if self._connecting:
             raise error
-        self.reason = str(error) or repr(error)
-        self._on_server_error(self.reason)
+        log.debug("nats-py noted an error", extra={"error": repr(error)})
 
-    async def on_closed(self) -> None:
-        """nats-py gave up on the connection."""
-        self.lose("connection closed")
+    def on_server_error(self, text: str) -> None:
+        """The server's `-ERR`, which nats-py gives in lower case."""
+        if "permissions violation" in text:
+            self._on_violation(text)
+        else:
+            self.lose(text)
 
     def lose(self, reason: str) -> None:
         """The connection is of no more use."""
         if not self.lost.is_set():
-            self.reason = self.reason or reason
+            self.reason = reason
             self.lost.set()

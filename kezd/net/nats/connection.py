@@ -62,7 +62,7 @@ class Connection:
         self._config = config
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._events = ClientEvents(self._on_server_error)
+        self._events = ClientEvents(self._on_violation)
         self._client: GuardedClient | None = None
         self._book = OutgoingBook(f"_INBOX_{credentials.hex}")
         self._inbox_prefix = f"_INBOX_{credentials.hex}"
@@ -152,12 +152,19 @@ class Connection:
         if self._puller is not None:
             self._puller.pump()
 
-    async def stop_pulling(self) -> None:
-        """Ask for no more, and take what the broker has already sent."""
-        if self._puller is None or self._pull_subscription is None:
+    async def stop_pulling(self, *, patient: bool) -> None:
+        """Ask for no more, and take what the broker sends for what was asked.
+
+        Args:
+            patient: wait for open requests to end; else a message that is on its way right now
+                comes again only after the consumer's `ack_wait`.
+        """
+        if self._puller is None or self._pull_subscription is None or self.lost:
             return
         self._puller.stop()
         try:
+            if patient:
+                await self._puller.wait_finished()
             async with asyncio.timeout(FLUSH_GRACE):
                 await self._pull_subscription.drain()  # type: ignore[no-untyped-call]
         except (TimeoutError, nats.errors.Error) as error:
@@ -222,6 +229,7 @@ class Connection:
             deliver=receiving.deliver,
             lose=self._events.lose,
             now=self._clock.now,
+            credential_life=self.session.jwt_expires_in,
         )
 
         async def on_message(msg: Msg) -> None:
@@ -282,7 +290,7 @@ class Connection:
                 self._events.lose("the broker went silent")
         self._fail_everything()
 
-    def _on_server_error(self, text: str) -> None:
+    def _on_violation(self, text: str) -> None:
         """A publish that the server did not permit is only told by its error text (lower-cased)."""
         violation = _VIOLATION.search(text)
         if violation is None or violation[1].startswith("$js.ack."):

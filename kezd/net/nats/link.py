@@ -9,6 +9,7 @@ pauses; what is sent fails at once while there is no connection.
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Self
 
 import trio
@@ -218,7 +219,7 @@ class HomeLink:
     async def _retire(self, former: LiveConnection) -> None:
         """Let the former connection finish what it carries, then close it."""
         if not former.connection.lost:
-            await self._loop.call(former.connection.stop_pulling)
+            await self._loop.call(partial(former.connection.stop_pulling, patient=True))
             await self._loop.call(former.connection.wait_idle)
         await self._loop.call(former.connection.close)
         self._retiring.discard(former)
@@ -227,7 +228,7 @@ class HomeLink:
         """Give back what was not acknowledged, so that it comes at once next time; close."""
         live, self._live = self._live, None
         if live is not None:
-            await self._loop.call(live.connection.stop_pulling)
+            await self._loop.call(partial(live.connection.stop_pulling, patient=False))
             await self._loop.call(self._give_back, live)
             await self._loop.call(live.connection.close)
         for former in tuple(self._retiring):

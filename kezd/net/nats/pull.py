@@ -24,10 +24,13 @@ BATCH = 256
 REFILL_BELOW = 128
 """A further request goes out when fewer than this are still owed to us."""
 REQUEST_BYTES = 4 * 1024 * 1024
+EXPIRES = 60.0
+"""Seconds a request lives at most."""
+EXPIRES_PART = 0.25
+"""And at most this part of the credential's life: a retiring connection waits for its requests."""
 HEARTBEAT = 10.0
-"""Seconds; also how a dead broker is noticed while nothing is sent."""
-SILENCE = 2.5 * HEARTBEAT
-EXPIRES = 120.0
+"""Seconds at most; this is how a dead broker is noticed while nothing is sent."""
+SILENCE_GRACE = 2.0
 ERROR_PAUSE = 1.0
 """Seconds before asking again after a request that ended with an error."""
 
@@ -89,6 +92,7 @@ class Puller:
         deliver: Callable[[Delivery], None],
         lose: Callable[[str], None],
         now: Callable[[], float],
+        credential_life: float,
     ) -> None:
         self.prefix = f"{inbox_prefix}.{secrets.token_hex(11)}."
         self._next_subject = next_subject
@@ -100,6 +104,9 @@ class Puller:
         self._requests: dict[str, _Request] = {}
         self._count = 0
         self._paused = False
+        self._expires = min(EXPIRES, max(credential_life, 0.4) * EXPIRES_PART)
+        self._heartbeat = min(HEARTBEAT, self._expires * 0.4)  # the server wants less than half
+        self._finished = asyncio.Event()
         self.stopped = False
         self.heard_at = asyncio.get_running_loop().time()
 
@@ -111,7 +118,8 @@ class Puller:
     @property
     def silent(self) -> bool:
         """Requests are out and not even a heartbeat came."""
-        return bool(self._requests) and asyncio.get_running_loop().time() - self.heard_at > SILENCE
+        patience = 3 * self._heartbeat + SILENCE_GRACE
+        return bool(self._requests) and asyncio.get_running_loop().time() - self.heard_at > patience
 
     def pump(self) -> None:
         """Ask for more, as far as the window allows."""
@@ -125,8 +133,18 @@ class Puller:
             self._ask(batch)
 
     def stop(self) -> None:
-        """Ask for nothing more; what is on its way is still taken."""
+        """Ask for nothing more; what was asked for is still taken."""
         self.stopped = True
+        self._note_finished()
+
+    async def wait_finished(self) -> None:
+        """After `stop`: wait until no request is open.
+
+        A request cannot be taken back, and a message that the broker sends to a subscription
+        just gone is not seen again before its `ack_wait` (30 s) is over.
+        """
+        async with asyncio.timeout(self._expires + SILENCE_GRACE):
+            await self._finished.wait()
 
     async def on_message(self, msg: Msg) -> None:
         """The subscription's callback: a message, a heartbeat or a request's end."""
@@ -143,6 +161,7 @@ class Puller:
             request.owed -= 1
             if request.owed <= 0:
                 del self._requests[name]
+                self._note_finished()
         self._window.add(msg.reply, len(msg.data))
         self._deliver(Delivery(msg.data, self._now(), msg.reply))
         self.pump()
@@ -156,8 +175,8 @@ class Puller:
         body = {
             "batch": batch,
             "max_bytes": REQUEST_BYTES,
-            "expires": int(EXPIRES * NANOSECONDS),
-            "idle_heartbeat": int(HEARTBEAT * NANOSECONDS),
+            "expires": int(self._expires * NANOSECONDS),
+            "idle_heartbeat": int(self._heartbeat * NANOSECONDS),
         }
         self._publish(self._next_subject, json.dumps(body).encode(), self.prefix + name)
 
@@ -165,6 +184,7 @@ class Puller:
         if status == HEARTBEAT_STATUS:
             return
         self._requests.pop(name, None)
+        self._note_finished()
         if status == TIMEOUT_STATUS or description in NORMAL_ENDS:
             self.pump()
         elif status == NO_RESPONDERS or "Consumer Deleted" in description:
@@ -172,6 +192,10 @@ class Puller:
         else:
             log.warning("pull request ended", extra={"status": status, "description": description})
             self._pause()
+
+    def _note_finished(self) -> None:
+        if self.stopped and not self._requests:
+            self._finished.set()
 
     def _pause(self) -> None:
         if not self._paused:
