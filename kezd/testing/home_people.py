@@ -20,6 +20,9 @@ from kezd.kez.signing import Signer
 from kezd.runtime.clock import SystemClock
 from kezd.testing.raw_nats import RawMessage, RawNats
 
+PULL_NANOSECONDS = 1_000_000_000
+"""A consumer hears of a stored message a moment after its publisher does, so a pull waits."""
+
 
 @dataclass
 class Person:
@@ -103,7 +106,7 @@ class PersonOnNats:
     def pull(self, batch: int = 1) -> list[RawMessage]:
         """What waits, at most `batch` messages, unacknowledged."""
         consumer = self.session["consumer"]
-        body = json.dumps({"batch": batch, "no_wait": True}).encode()
+        body = json.dumps({"batch": batch, "expires": PULL_NANOSECONDS}).encode()
         self.raw.publish(f"$JS.API.CONSUMER.MSG.NEXT.KEZ_INBOX.{consumer}", body, self.inbox)
         found: list[RawMessage] = []
         while len(found) < batch:

@@ -17,6 +17,13 @@ from urllib.parse import urlsplit
 SOCKET_TIMEOUT = 10.0
 
 
+class ForgettableSocket(socket.socket):
+    """A socket that a test may simply forget, as a client that vanishes does."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 @dataclass(frozen=True, slots=True)
 class RawMessage:
     """One MSG or HMSG; `headers` are the raw bytes."""
@@ -49,7 +56,9 @@ class RawNats:
         """Connect and read INFO; nothing is said yet."""
         parts = urlsplit(url)
         assert parts.hostname is not None
-        stream = socket.create_connection((parts.hostname, parts.port or 4222), SOCKET_TIMEOUT)
+        stream = ForgettableSocket(socket.AF_INET, socket.SOCK_STREAM)
+        stream.settimeout(SOCKET_TIMEOUT)
+        stream.connect((parts.hostname, parts.port or 4222))
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self = cls(stream, {})
         line = self._line()
@@ -86,10 +95,6 @@ class RawNats:
         except OSError as error:
             self.close()
             raise RefusedError(self.errors[0] if self.errors else str(error)) from error
-
-    def __del__(self) -> None:
-        # A test may simply forget a connection, as a client that vanishes does.
-        self.stream.close()
 
     def send(self, data: bytes) -> None:
         """Raw bytes."""
