@@ -180,9 +180,14 @@ class LoopThread:
     def _run_loop_queue(self) -> None:
         self._loop_woken = False  # before the first pop: what is appended later wakes us again
         queue = self._loop_queue
-        while queue:
-            function, args = queue.popleft()
-            function(*args)
+        try:
+            while queue:
+                function, args = queue.popleft()
+                function(*args)
+        finally:
+            if queue and not self._loop_woken:  # one raised: the loop reports it, the rest still runs
+                self._loop_woken = True
+                self._loop.call_soon(self._run_loop_queue)
 
     def _run_trio_queue(self) -> None:
         self._trio_woken = False

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 WRITE_TURN = 64
 """Messages handed to nats-py before the loop may do something else."""
 CHECK_INTERVAL = 0.25
-FLUSH_GRACE = 2.0
+FLUSH_GRACE = 1.0
 _VIOLATION = re.compile(r'permissions violation for publish to "([^"]+)"')
 
 

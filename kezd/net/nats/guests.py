@@ -155,7 +155,8 @@ class GuestPool:
         guest.used_at = trio.current_time()
         ends_at = live.renewal_time(self._config.renew_at)
         while True:
-            idle_at = guest.used_at + self._config.guest_idle
+            busy_until = trio.current_time() if guest.users else guest.used_at
+            idle_at = busy_until + self._config.guest_idle
             with trio.move_on_at(min(idle_at, ends_at)):
                 await self._loop.call(live.connection.wait_lost)
                 return

@@ -240,13 +240,13 @@ class HomeLink:
 
     async def _wait_takeover(self) -> None:
         while not self._takeover:
-            self._nudge = trio.Event()
             await self._nudge.wait()
+            self._nudge = trio.Event()
 
     async def _pause(self, seconds: float) -> None:
-        self._nudge = trio.Event()
         with trio.move_on_after(seconds):
             await self._nudge.wait()
+            self._nudge = trio.Event()  # a nudge during an attempt counts for the pause after it
 
     def _set_state(self, state: LinkState, error: str | None = None) -> None:
         if error is not None:
