@@ -25,12 +25,13 @@ class Conversation(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """The next place of an outgoing message."""
+    """The next place of an outgoing message, and the row that it has to be stored under."""
 
     conversation: int
     position: int
     stream: bytes
     n: int
+    row: int
 
 
 def find(tx: Transaction, genesis: bytes) -> Conversation | None:
@@ -61,10 +62,11 @@ def genesis_of(tx: Transaction, conversation: int) -> bytes:
 
 
 def take_slot(tx: Transaction, genesis: bytes, stream: bytes) -> Slot:
-    """Take the next outgoing place; `stream` is used if the thread is new."""
+    """Take the next outgoing place, the thread's newest; `stream` is used if the thread is new."""
     sql = (
-        "UPDATE conversations SET position = position + 1, out_n = out_n + 1 WHERE genesis = ?"
-        " RETURNING id, position, out_stream, out_n"
+        "UPDATE conversations SET position = position + 1, out_n = out_n + 1,"
+        " last_message = (SELECT coalesce(max(row), 0) + 1 FROM messages) WHERE genesis = ?"
+        " RETURNING id, position, out_stream, out_n, last_message"
     )
     row = tx.one(sql, (genesis,))
     if row is None:
@@ -72,11 +74,6 @@ def take_slot(tx: Transaction, genesis: bytes, stream: bytes) -> Slot:
         row = tx.one(sql, (genesis,))
         assert row is not None
     return Slot._make(row)
-
-
-def set_last(tx: Transaction, conversation: int, message: int) -> None:
-    """That message is the newest."""
-    tx.execute("UPDATE conversations SET last_message = ? WHERE id = ?", (message, conversation))
 
 
 def save(tx: Transaction, thread: Conversation) -> None:

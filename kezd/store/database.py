@@ -8,7 +8,6 @@ stalls writers and nobody else. SQL lives in `kezd/store/` only; services compos
 functions of the object stores inside one `write`.
 """
 
-import json
 import queue
 import secrets
 import threading
@@ -17,6 +16,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import msgspec
 import outcome
 import trio
 from sqlcipher3 import dbapi2 as sqlite
@@ -65,12 +65,11 @@ class Transaction:
         Returns:
             The event's seq.
         """
-        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         seq = self._connection.execute(
-            "INSERT INTO events (seq, topic, body, created_at)"
-            " VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM events), ?, ?, ?) RETURNING seq",
-            (topic, text, self.now),
-        ).fetchone()[0]
+            # the highest seq is never deleted, so SQLite's next rowid is the next seq
+            "INSERT INTO events (topic, body, created_at) VALUES (?, ?, ?)",
+            (topic, msgspec.json.encode(body).decode(), self.now),
+        ).lastrowid
         self.events.append(Event(seq, topic, body))
         return cast("int", seq)
 

@@ -61,14 +61,13 @@ class Neighbour(NamedTuple):
     position: int
 
 
-def insert_outgoing(tx: Transaction, message: MessageRow) -> MessageRow:
-    """Store it and return it with its row."""
-    row = tx.execute(
-        "INSERT INTO messages (conversation, outgoing, id, kind, text, sent_at, arrived_at, state, position)"
-        " VALUES (?, 1, ?, ?, ?, ?, ?, 0, ?)",
-        (*message[1:2], *message[3:8], message.position),
-    ).lastrowid
-    return message._replace(row=row)
+def insert_outgoing(tx: Transaction, message: MessageRow) -> None:
+    """Store it under its row, which `conversations.take_slot` gave."""
+    tx.execute(
+        "INSERT INTO messages (row, conversation, outgoing, id, kind, text, sent_at, arrived_at, state, position)"
+        " VALUES (?, ?, 1, ?, ?, ?, ?, ?, 0, ?)",
+        (message.row, message.conversation, *message[3:8], message.position),
+    )
 
 
 def insert_incoming(

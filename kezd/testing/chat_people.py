@@ -6,12 +6,10 @@ nothing up and verifies no chain.
 """
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import trio
 
 from kezd.api.events import Topic
 from kezd.errors import RequestError, Slug, error_for
@@ -57,6 +55,7 @@ class Book:
         self._db = db
         self._url = url
         self.looked_up: list[PublicKey] = []
+        self._names: dict[str, PublicKey] = {}
 
     async def put(self, key: PublicKey, handle: str | None, state: str, trouble: Slug | None = None) -> None:
         """Write a contact, and say so as the contacts service does."""
@@ -70,8 +69,11 @@ class Book:
 
     async def resolve(self, name: str) -> PublicKey:
         """By handle or primary."""
+        if name in self._names:
+            return self._names[name]
         for key, contact in await self._db.read(_all):
             if name in (key.primary, contact["handle"]):
+                self._names[name] = key
                 return key
         raise RequestError(Slug.NOT_A_CONTACT)
 
@@ -92,13 +94,15 @@ class Book:
         if known is not None:
             return known
         _write(tx, key, {"handle": None, "state": "request", "trouble": None})
-        tx.emit(Topic.CONTACT.value, {"type": "request", "contact": {"genesis": key.primary, "state": "request"}})
+        tx.emit(
+            Topic.CONTACT.value, {"type": "request", "contact": {"genesis": key.primary, "state": "request"}}
+        )
         return Sender(key, None, "request")
 
     def known(self, tx: Transaction, genesis: PublicKey) -> Sender | None:
         """A contact."""
         contact = _read(tx, genesis)
-        return None if contact is None else Sender(genesis, contact["handle"], contact["state"])
+        return None if contact is None else Sender(genesis, contact["handle"], contact["state"] or "")
 
     def wants_lookup(self, genesis: PublicKey) -> None:
         """Remember that it was asked for."""
@@ -148,11 +152,6 @@ class Running:
         """Every message's state with a contact, in order."""
         page = await self.chat.history(contact.signer.public.primary, 500)
         return [message.state for message in page.items]
-
-    async def wait(self, done: Callable[[], object], pause: float = 0.005) -> None:
-        """Poll an async condition until it holds."""
-        while not await done():  # type: ignore[misc]
-            await trio.sleep(pause)
 
 
 @dataclass

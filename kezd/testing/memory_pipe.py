@@ -28,6 +28,7 @@ from kezd.runtime.transport import (
 
 BATCH = 256
 MAX_BYTES = 192 * 1024
+UNBOUNDED = 1 << 60
 
 
 class Luck(Enum):
@@ -67,8 +68,8 @@ class MemoryBroker:
     """Inboxes, dedupe keys and limits, which tests may change while it runs."""
 
     url: str = "memory://home"
-    max_pending: int = 1 << 60
-    max_bytes: int = 1 << 60
+    max_pending: int = UNBOUNDED
+    max_bytes: int = UNBOUNDED
     refuse: RefusalReason | None = None
     up: bool = True
     published: int = 0
@@ -95,13 +96,16 @@ class MemoryBroker:
         inbox = self.inboxes.setdefault((to.inbox, to.device), {})
         if len(inbox) >= self.max_pending:
             return Refused(RefusalReason.INBOX_FULL)
-        if sum(len(d) for box in self.inboxes.values() for d in box.values()) + len(data) > self.max_bytes:
+        if self.max_bytes < UNBOUNDED and self._stored() + len(data) > self.max_bytes:
             return Refused(RefusalReason.HOME_FULL)
         self.keys.add(key)
         self.published += 1
         inbox[self.published] = data
         self.tell_arrival()
         return Accepted()
+
+    def _stored(self) -> int:
+        return sum(len(data) for inbox in self.inboxes.values() for data in inbox.values())
 
     def tell_arrival(self) -> None:
         """Wake receivers."""

@@ -300,12 +300,17 @@ class _Late:
 
 
 def _late_place(tx: Transaction, stream: int, n: int) -> _Late:
-    """Where a late message belongs: as far before the next one of its stream as n says."""
+    """Where a late message belongs: as far before the next one of its stream as n says.
+
+    In a gap that was too large to be held free as a whole, it is counted from the gap's
+    beginning instead, and what finds no place of its own shares the last one.
+    """
     above, below = messages.above(tx, stream, n), messages.below(tx, stream, n)
-    position = 0 if above is None else above.position - (above.n - n)
-    if below is not None:
-        position = max(position, below.position)
-    return _Late(max(position, 1), max(n - 1 - (0 if below is None else below.n), 0), above)
+    if above is None:
+        return _Late(0, 0, None)
+    first, start = (0, above.position - HELD_FREE_MAX - 1) if below is None else (below.n, below.position)
+    position = max(above.position - (above.n - n), min(start + n - first, above.position - 1))
+    return _Late(max(position, 1), max(n - first - 1, 0), above)
 
 
 def _count(state: StreamState) -> int:

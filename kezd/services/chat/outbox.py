@@ -79,6 +79,7 @@ class Outbox:
         self._settled = Bell()
         self._idle = trio.lowlevel.ParkingLot()
         self._workers = 0
+        self._coming = 0
         self._nursery: trio.Nursery
 
     @classmethod
@@ -144,17 +145,21 @@ class Outbox:
         self._settled.ring()
 
     def _wake_workers(self) -> None:
-        waiting = len(self._ready)
-        idle = len(self._idle)
-        self._idle.unpark(count=min(waiting, idle))
-        for _ in range(min(waiting - idle, WORKERS - self._workers)):
-            self._workers += 1
+        """See to it that a worker is on its way for each envelope, as far as there are any."""
+        wanted = len(self._ready) - self._coming
+        woken = len(self._idle.unpark(count=min(wanted, len(self._idle)))) if wanted > 0 else 0
+        begun = max(min(wanted - woken, WORKERS - self._workers), 0)
+        for _ in range(begun):
             self._nursery.start_soon(endless, self._work_loop, name="Outbox._work_loop")
+        self._workers += begun
+        self._coming += woken + begun
 
     async def _work_loop(self) -> None:
+        self._coming -= 1
         while True:
             if not self._ready:
                 await self._idle.park()
+                self._coming -= 1
                 continue
             envelope = self._ready.popleft()
             row = envelope.row

@@ -116,22 +116,24 @@ def queue_text(
     to = destination(route)
     slot = conversations.take_slot(tx, genesis.raw, sealer.new_id())
     sent_at, identity = int(tx.now), sealer.new_id()
-    message = messages.insert_outgoing(tx, _row(slot, identity, body["text"], sent_at, tx.now))
-    conversations.set_last(tx, slot.conversation, message.row)
+    message = _row(slot, identity, body["text"], sent_at, tx.now)
+    messages.insert_outgoing(tx, message)
     sealed = sealer.seal(route, Kind.TEXT, body, id=identity, stream=slot.stream, n=slot.n, sent_at=sent_at)
     queued = outbox.add(
         tx, slot.conversation, message.row, route.recipient.raw, route.device, sealed, steady_now
     )
+    contact = contacts.known(tx, genesis)
     names = Names(tx, contacts)
-    names.emit(SENT, message)
-    result = SendResult(message=names.message(message))
-    remember(tx, once, msgspec.to_builtins(result))
+    names.put(slot.conversation, genesis, None if contact is None else contact.handle)
+    result = SendResult(message=names.emit(SENT, message))
+    if once is not None:
+        remember(tx, once, msgspec.to_builtins(result))
     return Queued(result, Envelope(queued, to, message_id(sealed), fresh=True))
 
 
 def _row(slot: conversations.Slot, identity: bytes, text: str, sent_at: int, now: float) -> MessageRow:
     return MessageRow(
-        row=0,
+        row=slot.row,
         conversation=slot.conversation,
         outgoing=1,
         id=identity,

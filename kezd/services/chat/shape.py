@@ -108,7 +108,9 @@ class Names:
             missing_before=row.missing_before,
         )
 
-    def emit(self, kind: str, row: MessageRow, **more: Any) -> None:
-        """Log an event about the row, to be published after the commit."""
-        message = msgspec.structs.asdict(self.message(row))
-        self._tx.emit(Topic.MESSAGE.value, {"type": kind, "message": message, **more})
+    def emit(self, kind: str, row: MessageRow, **more: Any) -> Message:
+        """Log an event about the row, to be published after the commit; returns what it shows."""
+        message = self.message(row)
+        body = {"type": kind, "message": msgspec.structs.asdict(message), **more}
+        self._tx.emit(Topic.MESSAGE.value, body)
+        return message
