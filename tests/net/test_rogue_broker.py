@@ -12,6 +12,7 @@ from functools import partial
 
 import pytest
 import trio
+import trio.testing
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -236,6 +237,32 @@ async def test_a_foreign_broker_that_hangs_blocks_no_other(open_peer) -> None:
                         nursery.start_soon(one, number)
                 assert trio.current_time() - started < 2
             assert deaf.connections == 1
+
+
+async def test_guest_connections_are_few_and_the_unused_one_makes_room(open_peer) -> None:
+    def at(rogue: Rogue) -> Destination:
+        return Destination(f"nats://127.0.0.1:{rogue.port}", f"kez.inbox.{BOB.public.hex}")
+
+    with trio.fail_after(15):
+        async with (
+            running(Rogue(b"")) as first,
+            running(Rogue(b"")) as second,
+            open_peer("nats://127.0.0.1:9", ALICE, wait=None, attempt_timeout=0.5, guest_limit=1) as alice,
+            trio.open_nursery() as nursery,
+        ):
+
+            async def unavailable(rogue: Rogue) -> None:
+                with pytest.raises(TransportUnavailableError):
+                    await alice.send(at(rogue), b"", "k", first_attempt=True)
+
+            nursery.start_soon(unavailable, first)
+            await trio.testing.wait_all_tasks_blocked()
+            with pytest.raises(TransportUnavailableError, match="too many"):
+                await alice.send(at(second), b"", "k", first_attempt=True)
+            assert second.connections == 0
+            await trio.sleep(0.6)
+            await unavailable(second)
+            assert second.connections == 1
 
 
 class Authority:
