@@ -1,0 +1,232 @@
+"""send, listen, history, read: the conversations."""
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from kez_cli.context import Context, Json
+from kez_cli.people import name_of
+from kez_cli.terminal import date, indented, note, show
+from kezd.client.sync import Client
+from kezd.errors import RequestError, Slug, UnavailableError, error_for
+
+STATES = ("queued", "accepted", "delivered", "read")
+RECONNECT_SECONDS = 1.0
+TEXT_LIMIT = 4 * 1024 * 1024
+"""Bytes read from stdin at most; the daemon has the last word on what is too large."""
+
+
+def send(context: Context) -> int:
+    """Queue a message; with --wait, until it got that far."""
+    options = context.options
+    text = options.text
+    if text is None or text == "-":
+        if sys.stdin.isatty():
+            note("Type the message, then Ctrl-D:")
+        text = sys.stdin.read(TEXT_LIMIT).rstrip("\n")
+    params: Json = {"to": options.handle, "text": text, "dry_run": options.dry_run}
+    if options.idempotency_key:
+        params["idempotency_key"] = options.idempotency_key
+    with context.connect() as client:
+        before = client.call("events.subscribe", topics=["message"]) if options.wait else None
+        result = client.call("chat.send", **params)
+        if before is not None and not options.dry_run:
+            client.call("events.unsubscribe", subscription=before["subscription"])
+            since = {"epoch": before["epoch"], "seq": before["seq"]}
+            with deadline(options.timeout):
+                result["message"] = _wait(client, result["message"], options.wait, since)
+    message = result["message"]
+    if context.json:
+        context.print_json(result)
+    elif options.dry_run:
+        context.terminal.line("would be sent")
+    else:
+        context.terminal.line(f"{message['state']}  {context.terminal.faint(message['id'])}")
+    if message["state"] == "failed":
+        raise _failure(message)
+    return 0
+
+
+def _wait(client: Client, message: Json, wanted: str, since: Json) -> Json:
+    if message["state"] == "failed" or STATES.index(message["state"]) >= STATES.index(wanted):
+        return message
+    for notification in client.events(["message"], since):
+        seen: Json = notification["event"].get("message", {})
+        if seen.get("id") != message["id"] or seen.get("direction") != "out":
+            continue
+        message = seen
+        if seen["state"] == "failed" or STATES.index(seen["state"]) >= STATES.index(wanted):
+            break
+    return message
+
+
+def _failure(message: Json) -> Exception:
+    try:
+        return error_for(Slug(message.get("cause")))
+    except ValueError:
+        return error_for(Slug.HOME_REFUSED, f"the message failed: {show(message.get('cause'))}")
+
+
+@contextlib.contextmanager
+def deadline(seconds: float | None) -> Iterator[None]:
+    """Give up after some seconds.
+
+    Raises:
+        UnavailableError: `offline`, saying that the message is still on its way.
+    """
+
+    def expire(*_: Any) -> None:
+        raise UnavailableError(
+            Slug.OFFLINE,
+            f"not there after {seconds} s",
+            hint="the message stays queued; kez history shows its state",
+        )
+
+    if seconds is None:
+        yield
+        return
+    previous = signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def history(context: Context) -> int:
+    """Show a conversation, or list them all."""
+    options = context.options
+    with context.connect() as client:
+        if options.handle is None:
+            return _conversations(context, client)
+        params: Json = {"contact": options.handle, "limit": options.limit}
+        if options.cursor:
+            params["cursor"] = options.cursor
+        page = client.call("chat.history", **params)
+    if context.json:
+        context.print_json(page)
+        return 0
+    for message in page["items"]:
+        print_message(context, message)
+    if page.get("next_cursor"):
+        note(f"Older: kez history {options.handle} --cursor {page['next_cursor']}")
+    return 0
+
+
+def _conversations(context: Context, client: Client) -> int:
+    page = client.call("chat.conversations", limit=context.options.limit)
+    if context.json:
+        context.print_json(page)
+        return 0
+    for thread in page["items"]:
+        last = thread.get("last") or {}
+        unread = context.terminal.strong(f"{thread['unread']} unread") if thread["unread"] else ""
+        name = name_of({"genesis": thread["contact"], "handle": thread.get("handle")})
+        when = date(last.get("arrived_at")) if last else ""
+        kind = "" if thread["state"] == "accepted" else f"({thread['state']})"
+        context.terminal.line(f"{name:<34} {when:<16}  {unread} {kind}".rstrip())
+    if not page["items"]:
+        note("No conversations yet: kez send HANDLE TEXT.")
+    return 0
+
+
+def print_message(context: Context, message: Json) -> None:
+    """One message for a person's eyes."""
+    terminal = context.terminal
+    mine = message["direction"] == "out"
+    who = "you" if mine else name_of({"genesis": message["contact"], "handle": message.get("handle")})
+    start = f"{date(message['sent_at'])}  {who}: "
+    if message.get("missing_before"):
+        terminal.line(
+            terminal.faint(f"({message['missing_before']} messages before this one have not arrived)")
+        )
+    text = message.get("text")
+    shown = terminal.faint(_no_text(message)) if text is None else indented(text, len(start))
+    marks = [message["state"]] if mine else []
+    marks += [str(message["cause"])] if message.get("cause") else []
+    marks += ["its date is in the future"] if message.get("future_dated") else []
+    marks += ["request"] if message.get("request") else []
+    suffix = terminal.faint(f"  [{', '.join(show(m) for m in marks)}]") if marks else ""
+    terminal.line(f"{terminal.faint(start[:18])}{terminal.strong(start[18:])}{shown}{suffix}")
+
+
+def _no_text(message: Json) -> str:
+    if message.get("needs_newer_version"):
+        return "(needs a newer version of kezd)"
+    return f"({show(message['kind'])})"
+
+
+def read(context: Context) -> int:
+    """Mark messages as seen."""
+    with context.connect() as client:
+        params: Json = {"contact": context.options.handle}
+        if context.options.up_to is not None:
+            params["up_to"] = context.options.up_to
+        result = client.call("chat.read", **params)
+    if context.json:
+        context.print_json(result)
+    else:
+        context.terminal.line(f"{result['marked']} marked as seen")
+    return 0
+
+
+def listen(context: Context) -> int:
+    """Print what arrives, until interrupted; taken up again where it was when kezd comes back."""
+    options = context.options
+    since = _parse_since(options.since)
+    waiting = False
+    while True:
+        try:
+            with context.connect() as client:
+                if waiting:
+                    note("kezd is back")
+                    waiting = False
+                for notification in client.events(options.topics, since):
+                    if notification["seq"]:
+                        since = {"epoch": notification["epoch"], "seq": notification["seq"]}
+                    _print_event(context, notification)
+        except UnavailableError as error:
+            if error.slug not in (Slug.NOT_RUNNING, Slug.STOPPING) or not (waiting or error.detail or since):
+                raise
+            if not waiting:
+                note("kezd went away; waiting for it (Ctrl-C ends)")
+            waiting = True
+            time.sleep(RECONNECT_SECONDS)
+        except RequestError as error:
+            if error.slug is not Slug.CANNOT_REPLAY or since is None:
+                raise
+            note(
+                "events were lost (the log is younger than that): going on from now, kez history has the messages"
+            )
+            since = None
+
+
+def _parse_since(text: str | None) -> Json | None:
+    if text is None:
+        return None
+    epoch, _, seq = text.partition(":")
+    if not seq.isdecimal():
+        raise RequestError(Slug.INVALID_ARGUMENT, "--since is EPOCH:SEQ, as in the events' own members")
+    return {"epoch": epoch, "seq": int(seq)}
+
+
+def _print_event(context: Context, notification: Json) -> None:
+    if context.json:
+        context.print_json(notification)
+        return
+    event = notification["event"]
+    kind = event.get("type", "")
+    terminal = context.terminal
+    match notification["topic"]:
+        case "message" if kind in {"received", "sent"}:
+            print_message(context, event["message"])
+        case "contact" if kind in {"request", "alarm"}:
+            terminal.line(terminal.bad(f"{kind}: {name_of(event['contact'])}"))
+        case "identity" if kind == "superseded":
+            terminal.line(terminal.bad("another installation has taken over: kez status"))
+        case _:
+            return

@@ -1,0 +1,111 @@
+"""What every command is handed: the options, the terminal, a way to the daemon."""
+
+import argparse
+import json
+import os
+import sys
+from typing import Any, cast
+
+from kez_cli.terminal import Terminal, note
+from kezd import __version__
+from kezd.client.sync import Client
+from kezd.errors import AccessError, RequestError, Slug
+
+Json = dict[str, Any]
+
+
+class Context:
+    """One invocation of `kez`."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.terminal = Terminal.of(options.color)
+        self.json = bool(options.json)
+
+    def connect(self) -> Client:
+        """A connection to the daemon, for a `with` block."""
+        return Client.connect(profile=self.options.profile, name="kez", version=__version__)
+
+    def print_json(self, value: Any) -> None:
+        """One JSON document on one line."""
+        self.terminal.line(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+    def interactive(self) -> bool:
+        """Whether a person can be asked something."""
+        return sys.stdin.isatty() and sys.stderr.isatty() and not self.json
+
+
+def read_secret_file(path: str) -> str:
+    """The content of a file (`-`: stdin) without its last line feed.
+
+    Raises:
+        RequestError: it cannot be read.
+    """
+    if path == "-":
+        return sys.stdin.read().rstrip("\n")
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib costs start-up time
+            return file.read().rstrip("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(Slug.INVALID_ARGUMENT, f"cannot read {path}: {error}") from error
+
+
+def write_new_secret_file(path: str, text: str) -> None:
+    """Write a file that did not exist, readable by its owner alone, synced to disk.
+
+    Raises:
+        RequestError: it exists, or cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise RequestError(Slug.INVALID_ARGUMENT, f"cannot write {path}: {error.strerror}") from error
+
+
+def with_passphrase(context: Context, client: Client, method: str, *, new: bool, **params: Any) -> Json:
+    """Call a method that may need the vault's passphrase, asking for it only then.
+
+    Args:
+        context: of the command; its `--passphrase-file` is used first.
+        client: the connection.
+        method: the RPC method, which takes `passphrase`.
+        new: ask twice, because a vault is made.
+        params: of the method.
+    """
+    if context.options.passphrase_file:
+        params["passphrase"] = read_secret_file(context.options.passphrase_file)
+        return client.call(method, **params)
+    try:
+        return client.call(method, **params)
+    except AccessError as error:
+        if error.slug is not Slug.PASSPHRASE_NEEDED or not context.interactive():
+            raise
+    return client.call(method, passphrase=ask_passphrase(new=new), **params)
+
+
+def ask_passphrase(*, new: bool) -> str:
+    """Ask for the vault's passphrase without showing it.
+
+    Raises:
+        RequestError: the two entries of a new one differ, or it is empty.
+    """
+    import getpass  # only here: most commands never need it
+
+    if not new:
+        return getpass.getpass("Passphrase: ")
+    note("There is no keyring here, so a passphrase has to protect your key on this machine.")
+    first = getpass.getpass("New passphrase: ")
+    if not first:
+        raise RequestError(Slug.INVALID_ARGUMENT, "the passphrase is empty")
+    if getpass.getpass("Once more: ") != first:
+        raise RequestError(Slug.INVALID_ARGUMENT, "the two passphrases differ")
+    return first
+
+
+def string(value: Any) -> str:
+    """A member that the contract says is a string."""
+    return cast("str", value)

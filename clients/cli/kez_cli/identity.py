@@ -1,0 +1,162 @@
+"""register, restore, whoami, words, unlock: the person's own identity."""
+
+import os
+import sys
+
+from kez_cli.context import (
+    Context,
+    Json,
+    read_secret_file,
+    with_passphrase,
+    write_new_secret_file,
+)
+from kez_cli.terminal import date, note
+from kezd.client.sync import Client
+from kezd.errors import RequestError, Slug
+
+ATTEMPTS = 3
+"""Times that a person may mistype the words asked for."""
+
+
+def register(context: Context) -> int:
+    """Make a key, have its words written down, bind the handle."""
+    with context.connect() as client:
+        state = client.call("identity.show")["state"]
+        if state in {"none", "unconfirmed"}:
+            _make_key(context, client)
+        params: Json = {"handle": context.options.handle}
+        if context.options.home_url:
+            params["home_url"] = context.options.home_url
+        identity = client.call("identity.register", **params)
+    if context.json:
+        context.print_json(identity)
+    else:
+        context.terminal.line(f"You are {context.terminal.strong('@' + str(identity['handle']))}.")
+        note("Next: kez add HANDLE, then kez send HANDLE TEXT.")
+    return 0
+
+
+def _make_key(context: Context, client: Client) -> None:
+    options = context.options
+    if not options.words_file and not context.interactive():
+        raise RequestError(
+            Slug.INVALID_ARGUMENT,
+            "there is nobody here to write the recovery words down",
+            hint="in scripts: kez register HANDLE --words-file NEW_FILE",
+        )
+    if options.words_file and os.path.lexists(options.words_file):
+        raise RequestError(Slug.INVALID_ARGUMENT, f"{options.words_file} exists already")
+    created = with_passphrase(context, client, "identity.create", new=True, words=options.words)
+    words, ask = created["words"], created["ask"]
+    if options.words_file:
+        write_new_secret_file(options.words_file, " ".join(words) + "\n")
+        note(f"The {len(words)} recovery words are in {options.words_file}. Move them to paper.")
+        client.call("identity.confirm", answers={str(i): words[i - 1] for i in ask})
+        return
+    _show_words(context, words)
+    for attempt in range(ATTEMPTS):
+        answers = {str(i): input(f"Word {i}: ").strip().lower() for i in ask}
+        try:
+            client.call("identity.confirm", answers=answers)
+        except RequestError as error:
+            if error.slug is not Slug.WORDS_NOT_CONFIRMED or attempt == ATTEMPTS - 1:
+                raise
+            note("Not these. Look at your paper, and try again.")
+        else:
+            return
+
+
+def _show_words(context: Context, words: list[str]) -> None:
+    terminal = context.terminal
+    terminal.line("These words are your identity. Write them on paper, in this order:")
+    terminal.line()
+    terminal.words(words)
+    terminal.line()
+    terminal.line("Whoever has them is you; without them nobody can bring you back.")
+    input("Press Enter when they are on paper. ")
+    if sys.stdout.isatty():
+        # Up to the first line and clear from there, then the scroll-back, so that they do not stay in view.
+        print("\x1b[H\x1b[2J\x1b[3J", end="", flush=True)
+
+
+def restore(context: Context) -> int:
+    """Bring the identity back from its words, or take over again."""
+    options = context.options
+    with context.connect() as client:
+        params: Json = {"home_url": options.home_url} if options.home_url else {}
+        if options.takeover:
+            identity = client.call("identity.restore", **params)
+        else:
+            params["words"] = _words_to_restore(context)
+            identity = with_passphrase(context, client, "identity.restore", new=True, **params)
+    if context.json:
+        context.print_json(identity)
+    else:
+        context.terminal.line(f"Welcome back, {context.terminal.strong('@' + str(identity['handle']))}.")
+        note("Any other installation of this identity stops now and says why.")
+    return 0
+
+
+def _words_to_restore(context: Context) -> str:
+    if context.options.words_file:
+        return " ".join(read_secret_file(context.options.words_file).split())
+    if not context.interactive():
+        raise RequestError(
+            Slug.INVALID_ARGUMENT,
+            "no words were given",
+            hint="kez restore --words-file FILE, or - to read them from stdin",
+        )
+    note("Type your 24 (or 12) words, separated by spaces:")
+    return " ".join(input().split())
+
+
+def whoami(context: Context) -> int:
+    """Show the identity."""
+    with context.connect() as client:
+        identity = client.call("identity.show")
+    if identity["state"] == "none":
+        raise RequestError(Slug.NO_IDENTITY)
+    if context.json:
+        context.print_json(identity)
+        return 0
+    handle = identity.get("handle")
+    context.terminal.line(context.terminal.strong(f"@{handle}" if handle else "(no handle yet)"))
+    registered = identity.get("registered_at")
+    context.terminal.pairs(
+        [
+            ("state", identity["state"]),
+            ("why", identity.get("reason")),
+            ("primary", identity.get("primary")),
+            ("nkey", identity.get("nkey")),
+            ("home", identity.get("home_url")),
+            ("registered", date(registered) if registered else None),
+            ("sigchain", f"{identity.get('chain_seq') or 0} events"),
+        ]
+    )
+    return 0
+
+
+def words(context: Context) -> int:
+    """Show the recovery words again, after a fresh unlock."""
+    with context.connect() as client:
+        result = with_passphrase(context, client, "identity.words", new=False)
+    if context.json:
+        context.print_json(result)
+    else:
+        context.terminal.words(result["words"])
+    return 0
+
+
+def unlock(context: Context) -> int:
+    """Open the vault of a locked daemon."""
+    options = context.options
+    with context.connect() as client:
+        if options.passphrase_file:
+            result = client.call("session.unlock", passphrase=read_secret_file(options.passphrase_file))
+        else:
+            result = with_passphrase(context, client, "session.unlock", new=False)
+    if context.json:
+        context.print_json(result)
+    else:
+        context.terminal.line(f"The vault is {result['state']}.")
+    return 0

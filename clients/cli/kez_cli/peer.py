@@ -1,0 +1,102 @@
+"""status, doctor, version, rpc: the daemon itself."""
+
+import json
+
+from kez_cli.context import Context, Json, read_secret_file
+from kez_cli.terminal import show
+from kezd import __version__
+from kezd.client.sync import Client
+from kezd.errors import KezdError, RequestError, Slug, UnavailableError
+
+
+def status(context: Context) -> int:
+    """State of the peer, its identity and its links."""
+    with context.connect() as client:
+        health = client.call("daemon.health")
+        identity = client.call("identity.show") if health["state"] != "locked" else {"state": "locked"}
+    if context.json:
+        context.print_json({"health": health, "identity": identity})
+        return 0
+    terminal = context.terminal
+    handle = identity.get("handle")
+    terminal.line(terminal.strong(f"@{show(handle)}" if handle else "no handle") + f"  {identity['state']}")
+    if identity.get("reason"):
+        terminal.line(terminal.bad(show(identity["reason"])))
+    for link in health["links"]:
+        terminal.line(_link(context, link))
+    dropped = {cause: count for cause, count in health["dropped"].items() if count}
+    if dropped:
+        terminal.line("dropped: " + ", ".join(f"{count} {show(cause)}" for cause, count in dropped.items()))
+    if health["state"] == "locked":
+        terminal.line("The vault is locked: kez unlock")
+    return 0
+
+
+def _link(context: Context, link: Json) -> str:
+    terminal = context.terminal
+    state = link["state"]
+    painted = terminal.good(state) if state in {"online", "ok"} else terminal.bad(state)
+    parts = [f"{link['name']:<8} {painted}"]
+    if link.get("last_received_age_ms") is not None:
+        parts.append(f"heard {link['last_received_age_ms'] / 1000:.0f} s ago")
+    if link.get("queue"):
+        parts.append(f"{link['queue']} waiting")
+    if link.get("last_error"):
+        parts.append(show(link["last_error"]))
+    return "  ".join(parts)
+
+
+def doctor(context: Context) -> int:
+    """Look for what is wrong; exit code 1 when something is."""
+    try:
+        with context.connect() as client:
+            checks = client.call("daemon.doctor")["checks"]
+    except UnavailableError as error:
+        if error.slug is not Slug.NOT_RUNNING:
+            raise
+        checks = [{"name": "daemon", "ok": False, "found": error.message, "fix": error.hint}]
+    if context.json:
+        context.print_json({"checks": checks})
+    else:
+        terminal = context.terminal
+        for check in checks:
+            mark = terminal.good("ok ") if check["ok"] else terminal.bad("BAD")
+            terminal.line(f"{mark} {check['name']:<12} {show(check['found'])}")
+            if not check["ok"] and check.get("fix"):
+                terminal.line(f"    fix: {show(check['fix'])}")
+    return 0 if all(check["ok"] for check in checks) else 1
+
+
+def version(context: Context) -> int:
+    """Version of kez, and of the daemon if it runs."""
+    daemon: Json | None
+    try:
+        with Client.open(timeout=2) as client:
+            daemon = client.call("daemon.version")
+    except KezdError:
+        daemon = None
+    if context.json:
+        context.print_json({"kez": __version__, "kezd": daemon})
+        return 0
+    context.terminal.line(f"kez {__version__}")
+    if daemon is None:
+        context.terminal.line("kezd is not running")
+    else:
+        context.terminal.line(f"kezd {daemon['version']} (API {daemon['api']})")
+        if daemon["version"] != __version__:
+            context.terminal.line("They differ: restart kezd after an upgrade.")
+    return 0
+
+
+def rpc(context: Context) -> int:
+    """Call any method with JSON parameters and print its result."""
+    text = context.options.params
+    try:
+        params = json.loads(read_secret_file("-") if text == "-" else text)
+    except ValueError as error:
+        raise RequestError(Slug.INVALID_ARGUMENT, f"the parameters are not JSON: {error}") from error
+    if not isinstance(params, dict):
+        raise RequestError(Slug.INVALID_ARGUMENT, "the parameters are a JSON object, by name")
+    with context.connect() as client:
+        context.print_json(client.call(context.options.method, **params))
+    return 0

@@ -1,0 +1,87 @@
+"""add and contacts: whom the person knows."""
+
+from collections.abc import Callable
+
+from kez_cli.context import Context, Json
+from kez_cli.terminal import date, note, show
+
+PAGE = 200
+
+
+def name_of(contact: Json) -> str:
+    """How a contact is written: the handle, or the beginning of the key."""
+    handle = contact.get("handle")
+    return f"@{show(handle)}" if handle else str(contact["genesis"])[:24] + "…"
+
+
+def add(context: Context) -> int:
+    """Look a handle up, verify it, trust the key found first."""
+    with context.connect() as client:
+        contact = client.call("contacts.add", handle=context.options.handle)
+    _print_contact(context, contact, heading="added")
+    return 0
+
+
+def contacts(context: Context) -> int:
+    """List contacts, show one, or decide about one."""
+    options = context.options
+    decisions: dict[str, tuple[str, Json]] = {
+        "accept": ("contacts.accept", {}),
+        "block": ("contacts.block", {}),
+        "refresh": ("contacts.refresh", {}),
+        "trust": ("contacts.decide", {"decision": "trust_new"}),
+        "keep_old": ("contacts.decide", {"decision": "keep_old"}),
+    }
+    chosen = next((name for name in decisions if getattr(options, name)), None)
+    with context.connect() as client:
+        if chosen is not None:
+            method, params = decisions[chosen]
+            contact = client.call(method, contact=getattr(options, chosen), **params)
+            _print_contact(context, contact, heading=chosen.replace("_", " "))
+        elif options.handle:
+            _print_contact(context, client.call("contacts.show", contact=options.handle))
+        else:
+            _list(context, client.call)
+    return 0
+
+
+def _print_contact(context: Context, contact: Json, heading: str = "") -> None:
+    if context.json:
+        context.print_json(contact)
+        return
+    terminal = context.terminal
+    suffix = f"  {terminal.faint('(' + heading + ')')}" if heading else ""
+    terminal.line(terminal.strong(name_of(contact)) + suffix)
+    terminal.pairs(
+        [
+            ("state", contact["state"]),
+            ("primary", contact["primary"]),
+            ("sigchain", f"{contact['chain_seq']} events, checked {date(contact.get('checked_at'))}"),
+        ]
+    )
+    alarm = contact.get("alarm")
+    if alarm:
+        terminal.line(terminal.bad(f"ALARM {alarm['kind']}: {show(alarm['detail'])}"))
+        note("Nothing is sent until you decide: kez contacts --trust HANDLE, or --keep-old HANDLE.")
+    terminal.line("Safety words, the same on both sides (compare them by voice):")
+    terminal.words(contact["safety_words"], numbered=False)
+
+
+def _list(context: Context, call: Callable[..., Json]) -> None:
+    cursor, count = None, 0
+    while True:
+        page = call("contacts.list", limit=PAGE, **({"cursor": cursor} if cursor else {}))
+        if context.json:
+            for contact in page["items"]:
+                context.print_json(contact)
+        else:
+            for contact in page["items"]:
+                alarm = contact.get("alarm")
+                mark = context.terminal.bad(f"  ALARM {alarm['kind']}") if alarm else ""
+                context.terminal.line(f"{name_of(contact):<34} {contact['state']}{mark}")
+        count += len(page["items"])
+        cursor = page.get("next_cursor")
+        if not cursor:
+            break
+    if not count and not context.json:
+        note("No contacts yet: kez add HANDLE.")

@@ -1,0 +1,110 @@
+"""What reaches the terminal: foreign text made harmless, columns, dates, colour.
+
+`show` is the one function that prints what somebody else wrote; nothing from outside
+is printed without it. No colour unless a person looks at a terminal that wants it.
+"""
+
+import os
+import sys
+import time
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories that move the cursor, reorder text, or cannot be seen."""
+_JOINERS = frozenset("\u200d\ufe0f")
+"""Inside emoji; harmless elsewhere."""
+
+
+def show(text: object, *, lines: bool = False) -> str:
+    r"""Foreign text without escapes, bidi tricks and invisible characters.
+
+    Args:
+        text: anything; converted with `str`.
+        lines: keep line feeds (the caller indents what follows them).
+
+    Returns:
+        The text with everything hidden written as `\u{…}`.
+    """
+    return "".join(_visible(character, lines=lines) for character in str(text))
+
+
+def _visible(character: str, *, lines: bool) -> str:
+    if character == "\n":
+        return "\n" if lines else "\\n"
+    if character in _JOINERS or unicodedata.category(character) not in _HIDDEN:
+        return character
+    return f"\\u{{{ord(character):x}}}"
+
+
+class Terminal:
+    """Where a command prints."""
+
+    def __init__(self, *, color: bool) -> None:
+        self._color = color
+
+    @classmethod
+    def of(cls, choice: str) -> "Terminal":
+        """By `--color` (auto, always, never), NO_COLOR and whether stdout is a terminal."""
+        if choice == "auto":
+            plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+            return cls(color=sys.stdout.isatty() and not plain)
+        return cls(color=choice == "always")
+
+    def line(self, text: str = "") -> None:
+        """Print a line at once."""
+        print(text, flush=True)
+
+    def _paint(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._color else text
+
+    def strong(self, text: str) -> str:
+        """What the eye should find first."""
+        return self._paint("1", text)
+
+    def faint(self, text: str) -> str:
+        """What it may pass over."""
+        return self._paint("2", text)
+
+    def good(self, text: str) -> str:
+        """Fine."""
+        return self._paint("32", text)
+
+    def bad(self, text: str) -> str:
+        """Not fine."""
+        return self._paint("31", text)
+
+    def pairs(self, rows: Iterable[tuple[str, object]]) -> None:
+        """Print names and values in two columns; rows without a value are left out."""
+        kept = [(name, show(value)) for name, value in rows if value not in (None, "")]
+        width = max((len(name) for name, _ in kept), default=0)
+        for name, value in kept:
+            self.line(f"{self.faint(name.ljust(width))}  {value}")
+
+    def words(self, words: Sequence[str], *, numbered: bool = True) -> None:
+        """Print words in columns, numbered as they stand on paper."""
+        columns = 4
+        rows = -(-len(words) // columns)
+        for row in range(rows):
+            cells = [
+                f"{i + 1:2}. {words[i]:<10}" if numbered else f"{words[i]:<10}"
+                for i in range(row, len(words), rows)
+            ]
+            self.line("  " + " ".join(cells).rstrip())
+
+
+def note(text: str) -> None:
+    """Say something to the person, not to the program that reads stdout."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def date(milliseconds: int | None) -> str:
+    """Local date and time of Unix milliseconds."""
+    if milliseconds is None:
+        return "never"
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(milliseconds / 1000))
+
+
+def indented(text: str, by: int) -> str:
+    """Foreign text of several lines, the later ones moved right so that none can pose as ours."""
+    return show(text, lines=True).replace("\n", "\n" + " " * by)

@@ -1,0 +1,76 @@
+"""help: what is not about one command."""
+
+from collections.abc import Callable
+
+from kez_cli.context import Context
+from kez_cli.terminal import note
+from kezd.errors import TABLE, RequestError, Slug
+
+SCRIPTING = """\
+Every command takes --json: the result of the RPC method of the same name, one document
+on one line; `kez listen --json` prints one event a line. People's messages go to stderr.
+
+  kez register alice --words-file ~/words.txt     nobody is asked anything
+  kez restore --words-file - < words.txt
+  echo "$REPORT" | kez send @bob --wait delivered --timeout 60
+  kez send @bob "once" --idempotency-key job-17   repeat it as often as you like
+  kez listen --json --since EPOCH:SEQ             misses nothing that came meanwhile
+  kez rpc daemon.health                           any method; rpc.discover lists them
+
+A vault without a keyring: --passphrase-file FILE, or - for stdin.
+With --json an error is one JSON object on stderr: {"error": {"slug", "message", "hint"}}.
+Exit codes: kez help exit-codes.
+"""
+
+FILES = """\
+KEZD_HOME        everything of one installation in one directory (or --home-dir)
+otherwise        $XDG_CONFIG_HOME/kezd/config.toml, $XDG_DATA_HOME/kezd, $XDG_STATE_HOME/kezd,
+                 and the socket $XDG_RUNTIME_DIR/kezd/kezd.sock
+kezd config      every setting, its value, and where it comes from
+NO_COLOR         no colour (or --color never)
+"""
+
+
+def help_topic(context: Context) -> int:
+    """Print a topic, or the list of commands."""
+    topic = context.options.topic
+    texts: dict[str, Callable[[], str]] = {
+        "exit-codes": exit_codes,
+        "scripting": lambda: SCRIPTING,
+        "files": lambda: FILES,
+    }
+    if topic is None:
+        context.options.parser.print_help()
+    elif topic in texts:
+        context.terminal.line(texts[topic]().rstrip())
+    elif topic in context.options.commands:
+        context.options.commands[topic].print_help()
+    else:
+        note(f"Topics: {', '.join(texts)}, and every command.")
+        raise RequestError(Slug.NOT_FOUND, f"no help on {topic!r}")
+    return 0
+
+
+def exit_codes() -> str:
+    """The table of exit codes with the slugs behind each."""
+    meanings = {
+        1: "it did not work",
+        2: "ask differently",
+        3: "kezd does not answer",
+        4: "locked, or not allowed",
+        5: "there is no such thing",
+        6: "it conflicts with what is",
+        7: "the network or the home server",
+        8: "something does not verify: a person has to look",
+        9: "too much at once",
+        70: "a bug in kezd",
+        130: "interrupted",
+    }
+    by_code: dict[int, list[str]] = {code: [] for code in meanings}
+    for slug, info in TABLE.items():
+        by_code[info.exit_code].append(slug.value)
+    lines = ["  0  done"]
+    for code, slugs in sorted(by_code.items()):
+        lines.append(f"{code:3}  {meanings[code]}")
+        lines += [f"       {slug}" for slug in slugs]
+    return "\n".join(lines)
