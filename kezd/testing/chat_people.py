@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_bytes
 
 from kezd.api.events import Topic
 from kezd.errors import RequestError, Slug, error_for
@@ -22,6 +23,7 @@ from kezd.runtime.bus import Bus
 from kezd.runtime.clock import Clock, SystemClock
 from kezd.runtime.settings import ChatSettings
 from kezd.services.chat import Chat
+from kezd.services.chat.sealing import Entropy
 from kezd.services.ports import MessageTransport, Route, Sender
 from kezd.store.database import Database, Transaction
 from kezd.testing.memory_pipe import MemoryBroker, MemoryPipe, Weather
@@ -166,6 +168,7 @@ class Person:
     friends: "list[Person]" = field(default_factory=list)
     restored_at: float | None = None
     weather: Weather | None = None
+    entropy: Entropy = token_bytes
 
     def __post_init__(self) -> None:
         self.signer = Signer(Seed(self.number.to_bytes(32, "big")))
@@ -191,7 +194,14 @@ class Person:
             self.database() as (db, book),
             MemoryPipe.open(self.broker, inbox, self.clock, self.weather) as pipe,
             Chat.open(
-                db, pipe, self.signer, book, self.clock, self.settings, restored_at=self.restored_at
+                db,
+                pipe,
+                self.signer,
+                book,
+                self.clock,
+                self.settings,
+                restored_at=self.restored_at,
+                entropy=self.entropy,
             ) as chat,
         ):
             yield Running(chat, book, db, pipe)
