@@ -90,8 +90,7 @@ async def diagnose(settings: Settings, clock: Clock) -> list[Finding]:
         ("home", keys.home, STORE_ACCOUNT),
         ("callout", keys.callout, AUTH_ACCOUNT),
     )
-    for name, key, account in roles:
-        findings.append(await _check_role(settings, name, key, account))
+    findings += await asyncio.gather(*(_check_role(settings, *role) for role in roles))
     if any(finding.level is Level.FAIL for finding in findings):
         return findings
     async with _link(settings, "admin", keys.admin) as admin, _link(settings, "home", keys.home) as home:

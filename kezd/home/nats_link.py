@@ -202,11 +202,11 @@ class NatsLink:
     async def _connect_once(self) -> None:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                await self._connect()
+                await self._connect(come_back=False)
         except (nats.errors.Error, OSError, TimeoutError) as error:
             raise HomeUnavailableError(str(error) or "no answer in time") from error
 
-    async def _connect(self) -> None:
+    async def _connect(self, *, come_back: bool = True) -> None:
         client, closed = NkeyClient(self._key.public), asyncio.Event()
 
         def sign(nonce: str) -> bytes:
@@ -226,7 +226,7 @@ class NatsLink:
 
         await client.connect(
             self._urls, name=f"kezd-home {self.name}", signature_cb=sign,
-            connect_timeout=CONNECT_TIMEOUT, allow_reconnect=True, max_reconnect_attempts=-1,
+            connect_timeout=CONNECT_TIMEOUT, allow_reconnect=come_back, max_reconnect_attempts=-1,
             reconnect_time_wait=RECONNECT_WAIT,  # type: ignore[arg-type]
             closed_cb=on_closed, error_cb=on_error, reconnected_cb=on_reconnected,
         )  # fmt: skip

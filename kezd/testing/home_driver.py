@@ -110,6 +110,10 @@ class HomeProcess:
             process.wait()
             raise
 
+    def wait(self) -> int:
+        """Wait until it ended by itself; its exit code."""
+        return self._running().wait(STOP_TIMEOUT)
+
     def restart(self) -> None:
         """Stop (if it runs) and start again on the same directory and ports."""
         self.stop()

@@ -5,7 +5,6 @@ Built on the real protocol package and the real server; no peer is involved.
 
 import json
 import secrets
-
 from dataclasses import dataclass, field
 from typing import Any
 

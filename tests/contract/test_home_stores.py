@@ -3,7 +3,7 @@
 A new implementation adds itself to `STORES` and nothing else.
 """
 
-import asyncio
+import asyncio  # noqa: TID251 - home is an asyncio process
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -42,9 +42,14 @@ class Stores:
 async def sqlite_stores(directory):
     async with AsyncExitStack() as stack:
         home = await stack.enter_async_context(SqliteFile.open(directory / "home.db", REGISTRY_MIGRATIONS))
-        chains = await stack.enter_async_context(SqliteFile.open(directory / "chains.db", SIGCHAIN_MIGRATIONS))
+        chains = await stack.enter_async_context(
+            SqliteFile.open(directory / "chains.db", SIGCHAIN_MIGRATIONS)
+        )
         yield Stores(
-            SqliteRegistryStore(home), SqliteSessionStore(home), SqliteTagKeyStore(home), SqliteSigchainStore(chains)
+            SqliteRegistryStore(home),
+            SqliteSessionStore(home),
+            SqliteTagKeyStore(home),
+            SqliteSigchainStore(chains),
         )
 
 
@@ -151,7 +156,9 @@ def test_append_compares_the_head_and_answers_with_it(run):
 
 def test_of_many_who_append_at_one_place_one_does(run):
     async def test(stores):
-        answers = await asyncio.gather(*(stores.sigchains.append(key(9), event(1, number=n)) for n in range(1, 21)))
+        answers = await asyncio.gather(
+            *(stores.sigchains.append(key(9), event(1, number=n)) for n in range(1, 21))
+        )
         assert answers.count(None) == 1
         head = await stores.sigchains.head(key(9))
         assert set(answers) == {None, head}

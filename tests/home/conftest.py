@@ -1,4 +1,4 @@
-import asyncio
+import asyncio  # noqa: TID251 - home is an asyncio process
 import concurrent.futures
 import secrets
 import threading
@@ -51,15 +51,23 @@ class Site:
         self.runner.run(self._open(directory))
 
     async def _open(self, directory):
-        first = await self._stack.enter_async_context(SqliteFile.open(directory / "home.db", REGISTRY_MIGRATIONS))
-        second = await self._stack.enter_async_context(SqliteFile.open(directory / "chains.db", SIGCHAIN_MIGRATIONS))
+        first = await self._stack.enter_async_context(
+            SqliteFile.open(directory / "home.db", REGISTRY_MIGRATIONS)
+        )
+        second = await self._stack.enter_async_context(
+            SqliteFile.open(directory / "chains.db", SIGCHAIN_MIGRATIONS)
+        )
         self.registry_store, self.sigchain_store = SqliteRegistryStore(first), SqliteSigchainStore(second)
         metrics = Metrics(CollectorRegistry())
-        facts = PublicFacts("kez.test", "9.9", "https://kez.test", "https://chains.test", ("nats://n.test",), False)
+        facts = PublicFacts(
+            "kez.test", "9.9", "https://kez.test", "https://chains.test", ("nats://n.test",), False
+        )
         limit = RateLimit(*self._limits, self.clock)
         registry = Registry(self.registry_store, facts, limit, self._trusted, self.clock, metrics)
         chains = Sigchains(self.sigchain_store, ChainCache(), limit, self._trusted, metrics)
-        self.app = Edge(Router([*registry.routes(), *chains.routes()], redirect_slashes=False), metrics, bytes)
+        self.app = Edge(
+            Router([*registry.routes(), *chains.routes()], redirect_slashes=False), metrics, bytes
+        )
 
     def request(self, method, path, *, client=("203.0.113.1", 1), **options):
         async def ask():
@@ -168,7 +176,9 @@ class ThreadedHome:
     def person(self, name):
         """Somebody who registered under this home's clock."""
         person = Person(name)
-        answer = httpx.post(f"{self.url}/v1/register", content=person.registration("kez.test", self.clock.now()))
+        answer = httpx.post(
+            f"{self.url}/v1/register", content=person.registration("kez.test", self.clock.now())
+        )
         assert answer.status_code == 201, answer.text
         return person
 

@@ -5,7 +5,7 @@ JetStream (the textbook set-up, careful allow lists and all) each attack here wo
 that the test can fail. With people in an account of their own, none has any effect.
 """
 
-import asyncio
+import asyncio  # noqa: TID251 - home is an asyncio process
 import contextlib
 import json
 import secrets
@@ -65,7 +65,9 @@ class World:
 
     # what mallory may do
     def pull(self, reply, body=b'{"batch":50,"no_wait":true}'):
-        self.mallory.raw.publish(f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{self.mallory.session['consumer']}", body, reply)
+        self.mallory.raw.publish(
+            f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{self.mallory.session['consumer']}", body, reply
+        )
         self.mallory.raw.barrier()
 
     def rpc(self, reply, body=b"{}"):
@@ -150,13 +152,24 @@ def one_account(directory):
 
 async def _prepare(url, root, people):
     async with NatsLink.open("root", [url], root) as link:
-        stream = {"name": STREAM, "subjects": ["kez.inbox.*.*.*"], "retention": "workqueue", "storage": "file"}
+        stream = {
+            "name": STREAM,
+            "subjects": ["kez.inbox.*.*.*"],
+            "retention": "workqueue",
+            "storage": "file",
+        }
         assert "error" not in await link.request_json(f"$JS.API.STREAM.CREATE.{STREAM}", stream)
         for person in people:
             name = f"{person.public.hex}_0_1"
-            config = {"durable_name": name, "filter_subject": f"kez.inbox.{person.public.hex}.0.*", "ack_policy": "explicit"}
+            config = {
+                "durable_name": name,
+                "filter_subject": f"kez.inbox.{person.public.hex}.0.*",
+                "ack_policy": "explicit",
+            }
             body = {"stream_name": STREAM, "config": config}
-            assert "error" not in await link.request_json(f"$JS.API.CONSUMER.DURABLE.CREATE.{STREAM}.{name}", body)
+            assert "error" not in await link.request_json(
+                f"$JS.API.CONSUMER.DURABLE.CREATE.{STREAM}.{name}", body
+            )
 
 
 def answer_rpc(world):
@@ -233,9 +246,16 @@ def a5_secret_by_publish(world):
 
 def b_push_consumer(world):
     name, filter_subject = f"{world.me}_push", f"kez.inbox.{world.me}.1.{world.mallory.tag}"
-    config = {"name": name, "filter_subject": filter_subject, "ack_policy": "explicit", "deliver_subject": "kez.secret.z"}
+    config = {
+        "name": name,
+        "filter_subject": filter_subject,
+        "ack_policy": "explicit",
+        "deliver_subject": "kez.secret.z",
+    }
     body = json.dumps({"stream_name": STREAM, "config": config}).encode()
-    world.mallory.raw.publish(f"$JS.API.CONSUMER.CREATE.{STREAM}.{name}.{filter_subject}", body, world.mallory.inbox)
+    world.mallory.raw.publish(
+        f"$JS.API.CONSUMER.CREATE.{STREAM}.{name}.{filter_subject}", body, world.mallory.inbox
+    )
     world.mallory.raw.wait_message(1)
     world.mallory.raw.publish(filter_subject, b"attacker bytes", world.mallory.inbox)
     world.mallory.raw.barrier()
@@ -301,4 +321,3 @@ def test_the_remaining_one_bytes_to_a_known_inbox(ours):
     ours.pull(ours.bobby.inbox)
     message = ours.bobby.raw.wait_message(1)
     assert message is None or b"404" in message.headers or message.data
-

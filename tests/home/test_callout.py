@@ -146,7 +146,11 @@ def ask_http(home, **question):
 
 def test_the_same_decision_over_http(shared_home, alice):
     nonce = "abcdefghijklmno"
-    good = {"nkey": alice.public.nkey, "nonce": nonce, "sig": base64.b64encode(alice.signer.nats_nonce(nonce)).decode()}
+    good = {
+        "nkey": alice.public.nkey,
+        "nonce": nonce,
+        "sig": base64.b64encode(alice.signer.nats_nonce(nonce)).decode(),
+    }
     admitted = ask_http(shared_home, **good, name=alice.installation_id)
     assert admitted.status_code == 200
     me = alice.public.hex
@@ -161,7 +165,11 @@ def test_the_same_decision_over_http(shared_home, alice):
     }
     for reason, question in refusals.items():
         answer = ask_http(shared_home, **question)
-        assert (answer.status_code, answer.json()["error"], answer.json()["reason"]) == (403, "refused", reason)
+        assert (answer.status_code, answer.json()["error"], answer.json()["reason"]) == (
+            403,
+            "refused",
+            reason,
+        )
     assert ask_http(shared_home, nkey="x").status_code == 400
     assert httpx.post(f"{shared_home.url}/internal/nats/auth", json=good).status_code == 404
 

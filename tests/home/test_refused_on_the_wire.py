@@ -4,7 +4,7 @@ The victim `bobby` has a message that was delivered and not acknowledged, so tha
 acknowledgement would be seen. Nothing here may change what STORE holds.
 """
 
-import asyncio
+import asyncio  # noqa: TID251 - home is an asyncio process
 import json
 
 import pytest
@@ -98,7 +98,7 @@ def test_subscription_is_refused(scene, template):
     nats_subject = scene.fill(template, attacker)
     attacker.raw.subscribe(nats_subject)
     attacker.raw.barrier()
-    assert [f'-ERR \'Permissions Violation for Subscription to "{nats_subject}"\''] == attacker.raw.errors
+    assert [f"-ERR 'Permissions Violation for Subscription to \"{nats_subject}\"'"] == attacker.raw.errors
 
 
 @pytest.mark.parametrize("template", PUBLICATIONS)
@@ -107,7 +107,7 @@ def test_publication_is_refused(scene, template):
     nats_subject = scene.fill(template, attacker)
     attacker.raw.publish(nats_subject, b'{"batch":1}', attacker.inbox)
     attacker.raw.barrier()
-    assert [f'-ERR \'Permissions Violation for Publish to "{nats_subject}"\''] == attacker.raw.errors
+    assert [f"-ERR 'Permissions Violation for Publish to \"{nats_subject}\"'"] == attacker.raw.errors
     assert attacker.raw.wait_message(0.02) is None
 
 
@@ -135,7 +135,9 @@ def test_trace_to_somebody_else_is_refused(scene):
     attacker = scene.attacker()
     victim = f"_INBOX_{scene.bob.person.public.hex}.x"
     nats_subject = scene.fill("kez.inbox.{bob}.0.{my_tag}", attacker)
-    attacker.raw.publish(nats_subject, b"x", attacker.inbox, headers=f"Nats-Trace-Dest: {victim}\r\nNats-Trace-Only: 1")
+    attacker.raw.publish(
+        nats_subject, b"x", attacker.inbox, headers=f"Nats-Trace-Dest: {victim}\r\nNats-Trace-Only: 1"
+    )
     attacker.raw.barrier()
     assert any("Permissions Violation" in error for error in attacker.raw.errors)
 

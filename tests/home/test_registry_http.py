@@ -35,7 +35,12 @@ def test_register_answers_201_with_the_record_and_lookups_give_the_same(site):
         "registered_at": "2027-01-15T08:00:00Z",
         "registration": json.loads(alice.registration("kez.test", NOW)),
     }
-    for path in ("/v1/u/alice", "/v1/u/alice@kez.test", "/v1/u/@alice", f"/v1/by-primary/{alice.public.primary}"):
+    for path in (
+        "/v1/u/alice",
+        "/v1/u/alice@kez.test",
+        "/v1/u/@alice",
+        f"/v1/by-primary/{alice.public.primary}",
+    ):
         looked_up = site.get(path)
         assert (looked_up.status_code, looked_up.json()) == (200, record)
         assert looked_up.headers["content-type"] == "application/json"
@@ -56,13 +61,23 @@ def test_a_byte_identical_repeat_answers_200_also_much_later(site):
         ("GET", "/v1/u/alice@other.test", 404, "not_found"),
         ("GET", "/v1/u/%00", 404, "not_found"),
         ("GET", "/v1/u/" + "a" * 5000, 404, "not_found"),
-        ("GET", "/v1/by-primary/ed25519:3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29", 404, "not_found"),
+        (
+            "GET",
+            "/v1/by-primary/ed25519:3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29",
+            404,
+            "not_found",
+        ),
         ("GET", "/v1/by-primary/ed25519:" + "0" * 63, 400, "bad_request"),
         ("GET", "/v1/by-primary/nostr:npub1x", 400, "bad_request"),
         ("GET", "/v1/by-primary/garbage", 400, "bad_request"),
         ("GET", "/.well-known/webfinger", 400, "bad_request"),
         ("GET", "/.well-known/webfinger?resource=alice", 400, "bad_request"),
-        ("GET", "/.well-known/webfinger?resource=acct:a@kez.test&resource=acct:b@kez.test", 400, "bad_request"),
+        (
+            "GET",
+            "/.well-known/webfinger?resource=acct:a@kez.test&resource=acct:b@kez.test",
+            400,
+            "bad_request",
+        ),
         ("GET", "/.well-known/webfinger?resource=acct:nobody@kez.test", 404, "not_found"),
         ("GET", "/.well-known/webfinger?resource=acct:alice@other.test", 404, "not_found"),
         ("GET", "/nothing", 404, "not_found"),
@@ -236,7 +251,10 @@ def test_rate_limit_with_retry_after(open_site):
 
 def test_ipv6_addresses_count_by_their_64(open_site):
     site = open_site(per_minute=6, burst=1)
-    codes = [site.post("/v1/register", b"{}", client=(ip, 1)).status_code for ip in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1")]
+    codes = [
+        site.post("/v1/register", b"{}", client=(ip, 1)).status_code
+        for ip in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1")
+    ]
     assert codes == [400, 429, 400]
 
 
@@ -278,4 +296,10 @@ def test_any_bent_envelope_is_answered(module_site, member, inner, value):
         bent[member] = value
     answer = module_site.post("/v1/register", json.dumps(bent).encode())
     assert answer.status_code == 400
-    assert answer.json()["error"] in {"bad_request", "bad_signature", "bad_handle", "server_mismatch", "stale_date"}
+    assert answer.json()["error"] in {
+        "bad_request",
+        "bad_signature",
+        "bad_handle",
+        "server_mismatch",
+        "stale_date",
+    }

@@ -198,7 +198,10 @@ def test_guests_deliver_and_nothing_else(tmp_path):
         assert "seq" in guest.send(alice.public, b"hello from elsewhere")
         assert [message.data for message in reader.pull()] == [b"hello from elsewhere"]
         me = guest_signer.public.hex
-        for nats_subject in (f"$JS.API.CONSUMER.MSG.NEXT.KEZ_INBOX.{me}_0_1", f"kez.rpc.{alice.public.hex}.session"):
+        for nats_subject in (
+            f"$JS.API.CONSUMER.MSG.NEXT.KEZ_INBOX.{me}_0_1",
+            f"kez.rpc.{alice.public.hex}.session",
+        ):
             guest.raw.publish(nats_subject, b"{}", guest.inbox)
         guest.raw.subscribe(f"kez.inbox.{me}.>")
         guest.raw.barrier()
