@@ -1,7 +1,8 @@
 """Sealed envelopes on their way: what is not accepted yet, and what has no delivered receipt yet.
 
-Not here: when to send. Invariants: `sealed` never changes; rows are handed out in the
-order they were queued; a text's row goes with its delivered receipt, a receipt's row when
+Not here: when to send. Invariants: `sealed` never changes; a text's id is its message's row,
+so texts are handed out in the order they were queued, and no id is used again; a receipt's
+id is negative and random, since receipts have no order; a text's row goes with its delivered receipt, a receipt's row when
 the transport has accepted it. Subjects and addresses are not kept: they come from the
 contact's chain at each attempt.
 """
@@ -14,35 +15,40 @@ from kezd.store.database import Row, Transaction
 
 PAGE_BYTES = 4 * 1024 * 1024
 
-_COLUMNS = "id, message, conversation, sealed, accepted"
+FIRST = -(1 << 63)
+"""Comes before every id."""
+
+_COLUMNS = "id, conversation, accepted, sealed"
 
 
 class OutboxRow(NamedTuple):
-    """One envelope; `message` is None for a receipt."""
+    """One envelope."""
 
     id: int
-    message: int | None
     conversation: int
-    sealed: bytes
     accepted: int
+    sealed: bytes
+
+    @property
+    def message(self) -> int | None:
+        """Row of the text, None for a receipt."""
+        return self.id if self.id > 0 else None
+
+
+def receipt_id(random: bytes) -> int:
+    """The id of a receipt, from 7 or more random bytes."""
+    return -1 - int.from_bytes(random[:7], "big")
 
 
 def add(
-    tx: Transaction,
-    conversation: int,
-    message: int | None,
-    recipient: bytes,
-    device: str,
-    sealed: bytes,
-    now: float,
+    tx: Transaction, id: int, conversation: int, recipient: bytes, device: str, sealed: bytes, now: float
 ) -> OutboxRow:
     """Queue an envelope for a recipient's key (32 bytes) and device."""
-    row = tx.execute(
-        "INSERT INTO outbox (message, conversation, recipient, device, sealed, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (message, conversation, recipient, device, sealed, now),
-    ).lastrowid
-    return OutboxRow(row, message, conversation, sealed, 0)
+    tx.execute(
+        "INSERT INTO outbox (id, conversation, created_at, recipient, device, sealed) VALUES (?, ?, ?, ?, ?, ?)",
+        (id, conversation, now, recipient, device, sealed),
+    )
+    return OutboxRow(id, conversation, 0, sealed)
 
 
 def _page(tx: Transaction, where: str, parameters: tuple[float, ...], limit: int) -> list[OutboxRow]:
@@ -52,7 +58,7 @@ def _page(tx: Transaction, where: str, parameters: tuple[float, ...], limit: int
     row: Row
     for row in cursor:
         rows.append(OutboxRow._make(row))
-        size += len(row[3])
+        size += len(rows[-1].sealed)
         if size >= PAGE_BYTES:
             break
     cursor.close()
@@ -98,20 +104,15 @@ def make_due(tx: Transaction, now: float, base: float) -> int:
 
 
 def remove(tx: Transaction, outbox_id: int) -> None:
-    """It needs no sending any more."""
+    """It needs no sending any more: its receipt came, or it was one, or it was refused."""
     tx.execute("DELETE FROM outbox WHERE id = ?", (outbox_id,))
-
-
-def remove_message(tx: Transaction, message: int) -> None:
-    """Its delivered receipt came."""
-    tx.execute("DELETE FROM outbox WHERE message = ?", (message,))
 
 
 def take_expired(tx: Transaction, created_before: float, limit: int) -> list[OutboxRow]:
     """Remove and return what was queued before a time."""
     rows = tx.all(
         "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE created_at <= ? LIMIT ?)"
-        " RETURNING id, message, conversation, X'', accepted",
+        " RETURNING id, conversation, accepted, X''",
         (created_before, limit),
     )
     return [OutboxRow._make(row) for row in rows]
@@ -128,8 +129,8 @@ class Waiting(NamedTuple):
 def waiting(tx: Transaction) -> Waiting:
     """Count what waits."""
     row = tx.one(
-        "SELECT count(*) FILTER (WHERE accepted = 0 AND message IS NOT NULL),"
-        " count(*) FILTER (WHERE message IS NULL), count(*) FILTER (WHERE accepted = 1) FROM outbox"
+        "SELECT count(*) FILTER (WHERE accepted = 0 AND id > 0),"
+        " count(*) FILTER (WHERE id < 0), count(*) FILTER (WHERE accepted = 1) FROM outbox"
     )
     assert row is not None
     return Waiting._make(row)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kezd.runtime.backoff import Backoff, BackoffPolicy
+from kezd.store.outbox import FIRST
 
 PROBE = 4
 """Rows tried after a pause, before the rest."""
@@ -23,16 +24,19 @@ class Walk:
 
     conversation: int | None
     """None: of all threads."""
-    after: int = 0
+    after: int = FIRST
     turned_away: bool = False
 
     def read(self, last: int | None) -> bool:
-        """A page was read up to that id (None: it was empty); returns whether the walk is over."""
+        """A page was read up to that id (None: it was empty); returns whether the walk is over.
+
+        It begins again when rows were turned away meanwhile: a receipt's id may be smaller.
+        """
         if last is not None:
             self.after = last
             return False
         over = not self.turned_away
-        self.turned_away = False
+        self.after, self.turned_away = FIRST, False
         return over
 
 

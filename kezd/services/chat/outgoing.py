@@ -120,7 +120,7 @@ def queue_text(
     messages.insert_outgoing(tx, message)
     sealed = sealer.seal(route, Kind.TEXT, body, id=identity, stream=slot.stream, n=slot.n, sent_at=sent_at)
     queued = outbox.add(
-        tx, slot.conversation, message.row, route.recipient.raw, route.device, sealed, steady_now
+        tx, slot.row, slot.conversation, route.recipient.raw, route.device, sealed, steady_now
     )
     contact = contacts.known(tx, genesis)
     names = Names(tx, contacts)

@@ -74,7 +74,8 @@ def _seal_group(
         part = owed[start : start + MAX_IDS]
         body = receipt_body(state.value, [one.id.hex() for one in part])
         sealed = sealer.seal_receipt(route, body, int(tx.now))
-        row = outbox.add(tx, conversation, None, route.recipient.raw, route.device, sealed, now)
+        identity = outbox.receipt_id(sealer.new_id())
+        row = outbox.add(tx, identity, conversation, route.recipient.raw, route.device, sealed, now)
         receipts.settle(tx, [one.message for one in part])
         made.append(Envelope(row, to, message_id(sealed), fresh=True))
     return made
@@ -92,7 +93,7 @@ def apply_receipt(tx: Transaction, names: Names, sender: Sender, receipt: Receip
         row = messages.receipted(tx, thread.id, message_id, state)
         if row is not None:
             known = True
-            outbox.remove_message(tx, row.row)
+            outbox.remove(tx, row.row)
             names.emit(STATE, row)
         else:
             known = known or messages.exists_outgoing(tx, thread.id, message_id)

@@ -53,22 +53,20 @@ CREATE INDEX messages_unseen ON messages (conversation, position) WHERE state = 
 CREATE INDEX messages_requests ON messages (conversation) WHERE request = 1;
 CREATE INDEX messages_unreceipted ON messages (conversation) WHERE outgoing = 0 AND receipted_at IS NULL;
 
--- Sealed bytes, the same at each attempt. `message` is null for a receipt.
+-- Sealed bytes, the same at each attempt. The id is the message's row; a receipt's is negative and random.
 CREATE TABLE outbox (
-    id           INTEGER PRIMARY KEY AUTOINCREMENT,
-    message      INTEGER UNIQUE,
+    id           INTEGER PRIMARY KEY,
     conversation INTEGER NOT NULL,
-    recipient    BLOB NOT NULL,
-    device       TEXT NOT NULL,
-    sealed       BLOB NOT NULL,
-    created_at   REAL NOT NULL,
     accepted     INTEGER NOT NULL DEFAULT 0,
     attempts     INTEGER NOT NULL DEFAULT 0,
     attempted_at REAL NOT NULL DEFAULT 0,
-    due_at       REAL NOT NULL DEFAULT 0      -- when an accepted one is sent again
+    due_at       REAL NOT NULL DEFAULT 0,     -- when an accepted one is sent again
+    created_at   REAL NOT NULL,
+    recipient    BLOB NOT NULL,
+    device       TEXT NOT NULL,
+    sealed       BLOB NOT NULL
 ) STRICT;
-CREATE INDEX outbox_queued ON outbox (id) WHERE accepted = 0;
-CREATE INDEX outbox_held ON outbox (conversation, id) WHERE accepted = 0;
+CREATE INDEX outbox_queued ON outbox (conversation, id) WHERE accepted = 0;
 CREATE INDEX outbox_due ON outbox (due_at) WHERE accepted = 1;
 
 CREATE TABLE receipts_owed (
