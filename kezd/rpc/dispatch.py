@@ -28,11 +28,12 @@ from kezd.rpc.session import Session
 
 Handler = Callable[[Session, Any], Awaitable[t.Result]]
 
-ATOMIC = frozenset({"chat.send", "identity.create"})
-"""Methods that remember their result in the transaction of their effect."""
+ATOMIC = frozenset({"chat.send", "chat.read", "identity.create"})
+"""Methods whose services remember the result themselves."""
 DRY_RUN = frozenset(
     {
         "chat.send",
+        "chat.read",
         "identity.create",
         "contacts.refresh",
         "contacts.accept",
@@ -100,7 +101,7 @@ class BoundMethod:
             raise RequestError(
                 Slug.INVALID_ARGUMENT, f"{method.name} has no dry run", detail={"field": "dry_run"}
             )
-        once = _once(session, method, params)
+        once = make_once(session, method.name, params)
         if once is None or self._atomic:
             return await self._handler(session, params)
         return await self._remembered(session, params, once)
@@ -137,12 +138,21 @@ class Dispatcher:
         return encode_success(result._value.result, call.id)  # noqa: SLF001 - as above
 
 
-def request_key(params: t.Mutation) -> str:
-    """A hash of the parameters without their idempotency key."""
+def _hash(params: t.Mutation) -> str:
+    """Of the parameters without key and passphrase: the one is no part of the call, the other nobody's to keep."""
+    if isinstance(params, t.IdentityCreateParams | t.IdentityRestoreParams):
+        params = msgspec.structs.replace(params, passphrase=None)
+    if isinstance(params, t.IdentityRestoreParams):
+        params = msgspec.structs.replace(params, words=None)
     return hashlib.sha256(_HASH(msgspec.structs.replace(params, idempotency_key=None))).hexdigest()
 
 
-def _once(session: Session, method: Method, params: t.Mutation) -> Any:
+def make_once(session: Session, method: str, params: t.Mutation) -> Any:
+    """The token for the call's idempotency key, None when it has none or is a dry run.
+
+    Raises:
+        RequestError: `invalid_argument` for a key that is none.
+    """
     key = params.idempotency_key
     if key is None or params.dry_run:
         return None
@@ -152,7 +162,7 @@ def _once(session: Session, method: Method, params: t.Mutation) -> Any:
             f"`idempotency_key` has 1 to {IDEMPOTENCY_KEY_LENGTH} characters",
             detail={"field": "idempotency_key"},
         )
-    return session.profile.once(key, method.name, request_key(params))
+    return session.profile.once(key, method, _hash(params))
 
 
 def _refuse(error: msgspec.ValidationError) -> NoReturn:

@@ -5,7 +5,7 @@ store and no adapter. Results are the structs of `kezd.api.types`; errors are
 `KezdError`s.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any, Literal, Protocol
@@ -88,7 +88,7 @@ class ContactsCalls(Protocol):
 class ChatCalls(Protocol):
     """What `chat.*` asks of an open profile."""
 
-    async def send(self, to: str, text: str, once: Any, dry_run: bool) -> t.SendResult:
+    async def send(self, to: str, text: str, once: Any, *, dry_run: bool) -> t.SendResult:
         """Queue a message."""
         ...
 
@@ -104,7 +104,7 @@ class ChatCalls(Protocol):
         """A page of threads."""
         ...
 
-    async def read(self, contact: str, up_to: int | None) -> t.ReadResult:
+    async def read(self, contact: str, up_to: int | None, once: Any, *, dry_run: bool) -> t.ReadResult:
         """Mark as seen."""
         ...
 
@@ -125,8 +125,8 @@ class EventLog(Protocol):
         """Seqs of the first and the last event still kept; `(1, 0)` when there was none yet."""
         ...
 
-    async def after(self, seq: int, limit: int) -> list[Event]:
-        """Events of every topic that follow `seq`, in order."""
+    async def after(self, seq: int, topics: Collection[str], limit: int) -> tuple[int, list[Event]]:
+        """The oldest seq still kept, and events of those topics that follow `seq`, in order."""
         ...
 
 

@@ -119,11 +119,12 @@ class Subscriptions:
         """Send what the log has up to `subscriber.until`; False when a part is gone from it."""
         while subscriber.position < subscriber.until:
             await self._outbox.wait_room()
-            page = await subscriber.events.after(subscriber.position, REPLAY_PAGE)
-            if not page or page[0].seq != subscriber.position + 1:
+            oldest, page = await subscriber.events.after(subscriber.position, subscriber.topics, REPLAY_PAGE)
+            if oldest > subscriber.position + 1:
                 return False
-            self._send(subscriber, [event for event in page if event.topic in subscriber.topics])
-            subscriber.position = page[-1].seq
+            self._send(subscriber, page)
+            whole = len(page) < REPLAY_PAGE
+            subscriber.position = max(subscriber.until if whole else 0, page[-1].seq if page else 0)
         return True
 
     async def _live(self, subscriber: "_Subscriber") -> bool:

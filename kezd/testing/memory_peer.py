@@ -5,7 +5,7 @@ results, a handler that waits until it is told to go on); the rest answers const
 for tests of behaviour: those run the real daemon.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -73,10 +73,11 @@ class MemoryLog:
         await trio.lowlevel.checkpoint()
         return (self.kept[0].seq if self.kept else self.last + 1), self.last
 
-    async def after(self, seq: int, limit: int) -> list[Event]:
+    async def after(self, seq: int, topics: Collection[str], limit: int) -> tuple[int, list[Event]]:
         """A page."""
         await trio.lowlevel.checkpoint()
-        return [event for event in self.kept if event.seq > seq][:limit]
+        oldest, _ = await self.bounds()
+        return oldest, [e for e in self.kept if e.seq > seq and e.topic in topics][:limit]
 
 
 class MemoryProfile:
@@ -185,7 +186,7 @@ class MemoryProfile:
 
     # --- chat
 
-    async def send(self, to: str, text: str, once: Any, dry_run: bool) -> t.SendResult:
+    async def send(self, to: str, text: str, once: Any, *, dry_run: bool) -> t.SendResult:
         """Special texts: `wait` waits for the gate, `bug` is one, `unknown` has no contact."""
         if text == "bug":
             raise ZeroDivisionError
@@ -215,7 +216,7 @@ class MemoryProfile:
         """None."""
         return t.ConversationsResult(items=[])
 
-    async def read(self, contact: str, up_to: int | None) -> t.ReadResult:
+    async def read(self, contact: str, up_to: int | None, once: Any, *, dry_run: bool) -> t.ReadResult:
         """None."""
         return t.ReadResult(marked=0)
 

@@ -1,17 +1,14 @@
 """`chat.*`."""
 
 from kezd.api import types as t
-from kezd.rpc.dispatch import request_key
+from kezd.rpc.dispatch import make_once
 from kezd.rpc.session import Session
 
 
 async def send(session: Session, params: t.SendParams) -> t.SendResult:
     """Queue a text; the effect and the idempotency key are one transaction."""
-    profile = session.profile
-    once = None
-    if params.idempotency_key is not None and not params.dry_run:
-        once = profile.once(params.idempotency_key, "chat.send", request_key(params))
-    return await profile.chat.send(params.to, params.text, once, params.dry_run)
+    once = make_once(session, "chat.send", params)
+    return await session.profile.chat.send(params.to, params.text, once, dry_run=params.dry_run)
 
 
 async def history(session: Session, params: t.HistoryParams) -> t.MessagesResult:
@@ -31,4 +28,5 @@ async def conversations(session: Session, params: t.PageParams) -> t.Conversatio
 
 async def read(session: Session, params: t.ReadParams) -> t.ReadResult:
     """Mark as seen."""
-    return await session.profile.chat.read(params.contact, params.up_to)
+    once = make_once(session, "chat.read", params)
+    return await session.profile.chat.read(params.contact, params.up_to, once, dry_run=params.dry_run)

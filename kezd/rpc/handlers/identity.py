@@ -1,10 +1,8 @@
 """`identity.*`: create, confirm, register, restore, show."""
 
-import msgspec
-
 from kezd.api import types as t
 from kezd.errors import RequestError, Slug
-from kezd.rpc.dispatch import request_key
+from kezd.rpc.dispatch import make_once
 from kezd.rpc.ports import ProfileState
 from kezd.rpc.session import Session
 
@@ -20,14 +18,7 @@ async def show(session: Session, _params: t.Empty) -> t.IdentityResult:
 
 async def create(session: Session, params: t.IdentityCreateParams) -> t.IdentityCreateResult:
     """Make a key. The same key and words again until they are confirmed."""
-    # The passphrase is no part of what makes two calls the same, and its hash is nobody's to keep.
-    unsecret = msgspec.structs.replace(params, passphrase=None)
-    once = (
-        session.profile.once(params.idempotency_key, "identity.create", request_key(unsecret))
-        if params.idempotency_key is not None and not params.dry_run
-        else None
-    )
-    return await session.profile.create(params, once)
+    return await session.profile.create(params, make_once(session, "identity.create", params))
 
 
 async def confirm(session: Session, params: t.IdentityConfirmParams) -> t.IdentityResult:

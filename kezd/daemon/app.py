@@ -1,0 +1,111 @@
+"""The composition root: the whole peer, built in one nest.
+
+Everything is handed what it needs here and nowhere else. The peer exists inside
+`async with open_peer(...)`; leaving the block stops it in the reverse order.
+"""
+
+import logging
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+
+import trio
+
+from kezd import __version__
+from kezd.daemon.adapters import Adapters
+from kezd.daemon.profile import Profile
+from kezd.errors import RequestError, Slug, StoreError
+from kezd.rpc.handlers.table import HANDLERS
+from kezd.rpc.server import open_server
+from kezd.rpc.socket_file import bound_listener
+from kezd.runtime.config import Config
+from kezd.runtime.lock import instance_lock
+from kezd.runtime.paths import Paths
+from kezd.runtime.systemd import listen_sockets
+
+log = logging.getLogger(__name__)
+
+INSTANCE_BYTES = 8
+
+
+class Peer:
+    """The running daemon, as a connection sees it."""
+
+    def __init__(self, version: str) -> None:
+        self.instance_id = secrets.token_hex(INSTANCE_BYTES)
+        self.version = version
+        self.profiles: dict[str, Profile] = {}
+        self._stopped = trio.Event()
+
+    def profile(self, name: str) -> Profile:
+        """The profile of that name.
+
+        Raises:
+            RequestError: `unknown_profile`.
+        """
+        profile = self.profiles.get(name)
+        if profile is None:
+            known = ", ".join(sorted(self.profiles))
+            raise RequestError(
+                Slug.UNKNOWN_PROFILE, hint=f"known: {known}; more in the configuration's profiles.names"
+            )
+        return profile
+
+    def stop(self) -> None:
+        """Begin a clean stop."""
+        self._stopped.set()
+
+    async def wait_stop(self) -> None:
+        """Wait until somebody asked for a stop."""
+        await self._stopped.wait()
+
+
+@asynccontextmanager
+async def open_peer(
+    config: Config,
+    paths: Paths,
+    environ: Mapping[str, str],
+    adapters: Adapters,
+    *,
+    passphrase: str | None = None,
+) -> AsyncIterator[Peer]:
+    """The peer, serving its socket, for the length of the block.
+
+    Args:
+        config: settings.
+        paths: where everything is.
+        environ: for what systemd passes.
+        adapters: ways to the outside.
+        passphrase: for the vaults of a machine without a keyring.
+
+    Raises:
+        StoreError: `already_running`, `unsafe_path`.
+    """
+    paths.create()
+    peer = Peer(__version__)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(instance_lock(paths.lock_file))
+        listener = stack.enter_context(_listener(paths, environ))
+        for name in config.profiles.names:
+            opening = Profile.open(name, paths, config, adapters, environ, passphrase, peer.version)
+            peer.profiles[name] = await stack.enter_async_context(opening)
+        await stack.enter_async_context(open_server(listener, peer, HANDLERS, config.rpc))
+        log.info("ready", extra={"socket": paths.socket, "version": peer.version})
+        yield peer
+        log.info("stopping")
+
+
+@contextmanager
+def _listener(paths: Paths, environ: Mapping[str, str]) -> Iterator[socket.socket]:
+    """The socket systemd passed, which stays its own, or one of ours."""
+    passed = listen_sockets(environ, os.getpid())
+    if len(passed) > 1 or any(s.family != socket.AF_UNIX for s in passed):
+        raise StoreError(Slug.UNSAFE_PATH, "systemd must pass exactly one Unix socket (kezd.socket)")
+    if passed:
+        with passed[0] as listener:
+            yield listener
+        return
+    with bound_listener(paths.socket) as listener:
+        yield listener

@@ -1,0 +1,78 @@
+"""The life of the daemon's process: ready, watched, stopped; the last resort included.
+
+First signal: a clean stop, at most `STOP_GRACE` long. Second signal, or grace over: at
+once. SQLite and the home's redelivery make an abrupt end safe, only less polite.
+"""
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Mapping
+
+import trio
+
+from kezd.daemon.adapters import Adapters
+from kezd.daemon.app import Peer, open_peer
+from kezd.runtime.config import Config
+from kezd.runtime.paths import Paths
+from kezd.runtime.systemd import Notifier, watchdog_interval
+
+log = logging.getLogger(__name__)
+
+STOP_GRACE = 5.0
+"""Seconds a clean stop may take."""
+LAST_GRACE = 1.0
+"""Seconds after that, until the process ends whatever still runs."""
+EXIT_HUNG = 1
+SIGNAL_EXIT = 128
+
+
+async def run_daemon(
+    config: Config,
+    paths: Paths,
+    environ: Mapping[str, str],
+    adapters: Adapters,
+    passphrase: str | None = None,
+) -> None:
+    """Run the peer until it is asked to stop."""
+    notifier = Notifier(environ)
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+            async with open_peer(config, paths, environ, adapters, passphrase=passphrase) as peer:
+                nursery.start_soon(_obey, signals, peer)
+                nursery.start_soon(_feed_watchdog, notifier, watchdog_interval(environ, os.getpid()), peer)
+                notifier.ready()
+                notifier.status(", ".join(f"{n}: {p.state.value}" for n, p in peer.profiles.items()))
+                await peer.wait_stop()
+                notifier.stopping()
+                _end_after(STOP_GRACE + LAST_GRACE)
+                nursery.cancel_scope.deadline = trio.current_time() + STOP_GRACE
+            nursery.cancel_scope.cancel()
+
+
+async def _obey(signals: AsyncIterator[int], peer: Peer) -> None:
+    stopping = False
+    async for number in signals:
+        if stopping:
+            log.warning("stopped at once", extra={"signal": number})
+            os._exit(SIGNAL_EXIT + number)
+        log.info("asked to stop", extra={"signal": number})
+        stopping = True
+        peer.stop()
+
+
+def _end_after(seconds: float) -> None:
+    """A thread may hang in a sync that never returns, and nothing joins it then: end the process anyway."""
+    timer = threading.Timer(seconds, os._exit, (EXIT_HUNG,))
+    timer.daemon = True
+    timer.start()
+
+
+async def _feed_watchdog(notifier: Notifier, interval: float | None, peer: Peer) -> None:
+    """Say `alive` only after every profile's store has answered: a hung one has us restarted."""
+    while interval is not None:
+        for profile in list(peer.profiles.values()):
+            await profile.is_alive()
+        notifier.alive()
+        await trio.sleep(interval / 2)

@@ -1,0 +1,106 @@
+"""The links as health shows them, and a home directory that remembers how it went.
+
+Watches, decides nothing: nothing is retried or refused because of what is noted here.
+"""
+
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from kezd.api.types import LinkHealth
+from kezd.errors import KezdError, Slug, UnavailableError
+from kezd.kez.envelope import Envelope
+from kezd.kez.handles import Handle
+from kezd.kez.keys import PublicKey
+from kezd.kez.sigchain import Event, Head
+from kezd.runtime.clock import Clock
+from kezd.runtime.home_answers import FetchedChain, HandleRecord, HomeInfo
+from kezd.runtime.transport import LinkState, LinkStatus
+from kezd.services.ports import HomeDirectory
+
+T = TypeVar("T")
+
+
+class WatchedHome:
+    """A `HomeDirectory` that notes whether the last exchange worked."""
+
+    def __init__(self, home: HomeDirectory, clock: Clock) -> None:
+        self._home = home
+        self._clock = clock
+        self._state = LinkState.CONNECTING
+        self._since = clock.now()
+        self._answered_at: float | None = None
+        self._last_error: str | None = None
+
+    def health(self) -> LinkHealth:
+        """The link `home`: `connecting` until somebody asked it something."""
+        status = LinkStatus(self._state, self._since, self._answered_at, self._last_error)
+        return link_health("home", status, self._clock.now())
+
+    def use(self, server: str, url: str) -> None:
+        """See `HomeDirectory`."""
+        self._home.use(server, url)
+
+    async def info(self, server: str) -> HomeInfo:
+        """See `HomeDirectory`."""
+        return await self._noted(self._home.info(server))
+
+    async def info_at(self, url: str) -> HomeInfo:
+        """See `HomeDirectory`."""
+        return await self._noted(self._home.info_at(url))
+
+    async def lookup(self, handle: Handle) -> HandleRecord | None:
+        """See `HomeDirectory`."""
+        return await self._noted(self._home.lookup(handle))
+
+    async def lookup_primary(self, server: str, primary: PublicKey) -> HandleRecord | None:
+        """See `HomeDirectory`."""
+        return await self._noted(self._home.lookup_primary(server, primary))
+
+    async def register(self, server: str, registration: Envelope) -> HandleRecord:
+        """See `HomeDirectory`."""
+        return await self._noted(self._home.register(server, registration))
+
+    async def fetch_chain(
+        self, sigchain_url: str, genesis: PublicKey, etag: str | None = None
+    ) -> FetchedChain | None:
+        """See `HomeDirectory`."""
+        return await self._noted(self._home.fetch_chain(sigchain_url, genesis, etag))
+
+    async def append_event(self, sigchain_url: str, genesis: PublicKey, event: Event) -> Head:
+        """See `HomeDirectory`."""
+        return await self._noted(self._home.append_event(sigchain_url, genesis, event))
+
+    async def _noted(self, exchange: Awaitable[T]) -> T:
+        try:
+            answer = await exchange
+        except UnavailableError as error:
+            unreachable = error.slug is Slug.HOME_UNREACHABLE
+            self._note(LinkState.OFFLINE if unreachable else LinkState.ONLINE, error.message)
+            raise
+        except KezdError:
+            self._note(LinkState.ONLINE, None)
+            raise
+        self._note(LinkState.ONLINE, None)
+        return answer
+
+    def _note(self, state: LinkState, error: str | None) -> None:
+        now = self._clock.now()
+        if state is not self._state:
+            self._state, self._since = state, now
+        if state is LinkState.ONLINE:
+            self._answered_at = now
+        if error is not None:
+            self._last_error = error
+
+
+def link_health(name: str, status: LinkStatus, now: float) -> LinkHealth:
+    """A link for `daemon.health`. Times are unix seconds here, milliseconds there."""
+    received = status.last_received_at
+    return LinkHealth(
+        name=name,
+        state=status.state.value,
+        since=int(status.since * 1000),
+        last_received_age_ms=None if received is None else max(0, int((now - received) * 1000)),
+        queue=status.queue_length,
+        last_error=status.last_error,
+    )

@@ -1,0 +1,241 @@
+"""A profile whose vault is open: its database and services, for as long as that lasts.
+
+Built in one nest. Inside it, chat and transport come and go with the identity being
+active. Invariant: what only reads (history, contacts) works in every state of identity
+and network.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import msgspec
+import trio
+
+from kezd.api.events import Topic
+from kezd.api.types import LinkHealth, ReadResult, SendResult
+from kezd.daemon.adapters import Adapters
+from kezd.daemon.links import WatchedHome, link_health
+from kezd.errors import RequestError, Slug, UnavailableError
+from kezd.runtime.bus import Bus, Event, Subscription
+from kezd.runtime.config import Config
+from kezd.runtime.paths import ProfilePaths
+from kezd.runtime.transport import LinkState, LinkStatus
+from kezd.services.chat.chat import Chat
+from kezd.services.chat.history import ChatHistory
+from kezd.services.contacts.service import Contacts
+from kezd.services.identity.service import Identity
+from kezd.services.identity.shape import ActiveIdentity
+from kezd.services.ports import MessageTransport
+from kezd.store import events
+from kezd.store.database import Database
+from kezd.store.vault import Vault, VaultRecord
+
+log = logging.getLogger(__name__)
+
+NATS = "nats"
+
+
+class SilentChat(ChatHistory):
+    """The chat of an identity that is not active: everything can be read, nothing sent."""
+
+    def __init__(self, db: Database, contacts: Contacts, identity: Identity) -> None:
+        super().__init__(db, contacts)
+        self._identity = identity
+
+    async def send(self, to: str, text: str, once: Any, *, dry_run: bool) -> SendResult:
+        """Say why not."""
+        await self._refuse()
+
+    async def read(self, contact: str, up_to: int | None, once: Any, *, dry_run: bool) -> ReadResult:
+        """Say why not."""
+        await self._refuse()
+
+    async def _refuse(self) -> NoReturn:
+        shown = await self._identity.show()
+        match shown.state:
+            case "superseded":
+                raise UnavailableError(Slug.SUPERSEDED)
+            case "none":
+                raise RequestError(Slug.NO_IDENTITY)
+            case "unconfirmed":
+                raise RequestError(Slug.IDENTITY_PENDING)
+            case "unregistered" | "active":  # active: it was a moment ago
+                raise RequestError(Slug.NOT_REGISTERED)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseLog:
+    """The event log of a database, as the socket reads it."""
+
+    db: Database
+
+    @property
+    def epoch(self) -> str:
+        """Names this log."""
+        return self.db.epoch
+
+    def subscribe(self, topics: Iterable[str]) -> AbstractContextManager[Subscription]:
+        """A queue of what is committed from now on."""
+        return self.db.bus.subscribe(topics)
+
+    async def bounds(self) -> tuple[int, int]:
+        """First and last seq kept; `(1, 0)` before the first event."""
+        span = await self.db.read(events.span)
+        return span.oldest or 1, span.head
+
+    async def after(self, seq: int, topics: Any, limit: int) -> tuple[int, list[Event]]:
+        """The oldest seq kept, and what follows `seq`."""
+        return await self.db.read(lambda tx: (events.span(tx).oldest, events.after(tx, seq, topics, limit)))
+
+
+class OpenProfile:
+    """The parts of an open profile. `open` is the only way to one."""
+
+    def __init__(
+        self,
+        db: Database,
+        home: WatchedHome,
+        identity: Identity,
+        contacts: Contacts,
+        config: Config,
+        adapters: Adapters,
+    ) -> None:
+        self.db = db
+        self.home = home
+        self.identity = identity
+        self.contacts = contacts
+        self.log = DatabaseLog(db)
+        self._config = config
+        self._adapters = adapters
+        self._silent = SilentChat(db, contacts, identity)
+        self._began = adapters.clock.now()
+        self._stopping = trio.Event()
+        self.chat: Chat | SilentChat = self._silent
+        self._transport: MessageTransport | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        paths: ProfilePaths,
+        vault: Vault,
+        record: VaultRecord,
+        config: Config,
+        adapters: Adapters,
+        version: str,
+    ) -> AsyncIterator["OpenProfile"]:
+        """Open everything, for the length of the block.
+
+        Raises:
+            StoreError: the database cannot be opened.
+            AccessError: `vault_damaged`, the vault is not the database's.
+        """
+        clock = adapters.clock
+        async with (
+            adapters.open_database(paths.database, record.db_key, clock, Bus()) as db,
+            adapters.open_home(_home_urls(config), version=version) as unwatched,
+        ):
+            home = WatchedHome(unwatched, clock)
+            async with (
+                Identity.open(db, vault, record, home, clock, config.home) as identity,
+                Contacts.open(
+                    db, home, lambda: (identity.primary, identity.server), clock, config.contacts
+                ) as contacts,
+                trio.open_nursery() as nursery,
+            ):
+                self = cls(db, home, identity, contacts, config, adapters)
+                nursery.start_soon(self._serve_active)
+                try:
+                    yield self
+                finally:
+                    self._stopping.set()
+
+    def link(self) -> LinkStatus:
+        """How the transport's link stands; offline while there is none."""
+        if self._transport is None:
+            return LinkStatus(LinkState.OFFLINE, self._began)
+        return self._transport.status()
+
+    def links(self) -> list[LinkHealth]:
+        """All of them."""
+        now = self._adapters.clock.now()
+        store = LinkHealth(
+            name="store", state="online", since=int(self._began * 1000), queue=self.db.waiting_writes
+        )
+        return [self.home.health(), link_health(NATS, self.link(), now), store]
+
+    async def _serve_active(self) -> None:
+        """Transport and chat whenever there is an active identity."""
+        while not self._stopping.is_set():
+            await _first_of(self.identity.wait_active, self._stopping.wait)
+            active = self.identity.active
+            if active is not None and not self._stopping.is_set():
+                await self._serve(active)
+
+    async def _serve(self, active: ActiveIdentity) -> None:
+        clock = self._adapters.clock
+        async with self._adapters.open_transport(
+            active.nats_url,
+            active.signer,
+            active.primary,
+            active.installation_id,
+            clock,
+            takeover=active.takeover,
+        ) as transport:
+            self._transport = transport
+            try:
+                async with (
+                    Chat.open(
+                        self.db,
+                        transport,
+                        active.signer,
+                        self.contacts,
+                        clock,
+                        self._config.chat,
+                        restored_at=active.restored_at,
+                    ) as self.chat,
+                    trio.open_nursery() as nursery,
+                ):
+                    nursery.start_soon(self._watch_link, transport)
+                    await _first_of(self.identity.wait_inactive, self._stopping.wait)
+                    nursery.cancel_scope.cancel()
+            finally:
+                self.chat = self._silent
+                self._transport = None
+        self._publish_link()
+
+    async def _watch_link(self, transport: MessageTransport) -> None:
+        """Announce each change of the link, and tell the identity what it learnt."""
+        seen = transport.status()
+        while True:
+            self._publish_link()
+            if seen.state is LinkState.ONLINE:
+                await self.identity.session_began()
+            elif seen.state is LinkState.SUPERSEDED:
+                await self.identity.superseded(seen.last_error or "another installation took over")
+            seen = await transport.wait_status_change(seen)
+
+    def _publish_link(self) -> None:
+        health = link_health(NATS, self.link(), self._adapters.clock.now())
+        body = {"link": msgspec.to_builtins(health)}
+        self.db.bus.publish([Event(0, Topic.LINK.value, body, key=NATS)])
+
+
+def _home_urls(config: Config) -> Callable[[str], str]:
+    """Where the home of a server name is asked, other than the person's own."""
+    return lambda server: config.home.servers.get(server, f"https://{server}")
+
+
+async def _first_of(*waits: Callable[[], Awaitable[object]]) -> None:
+    """Wait until one of them is over."""
+    async with trio.open_nursery() as nursery:
+
+        async def run(wait: Callable[[], Awaitable[object]]) -> None:
+            await wait()
+            nursery.cancel_scope.cancel()
+
+        for wait in waits:
+            nursery.start_soon(run, wait)

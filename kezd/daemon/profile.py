@@ -1,0 +1,276 @@
+"""One profile of the daemon: empty, locked or open, and what each state answers.
+
+The state machine around `OpenProfile`; the socket talks to this. Invariants: a profile is
+opened once at a time; a vault that cannot be opened leaves the profile locked and
+answering, with the reason in its health.
+"""
+
+import logging
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+
+from kezd.api import types as t
+from kezd.daemon.adapters import Adapters
+from kezd.daemon.doctor import examine
+from kezd.daemon.open_profile import DatabaseLog, OpenProfile, SilentChat
+from kezd.errors import AccessError, KezdError, RequestError, Slug, StoreError
+from kezd.rpc.ports import ProfileState
+from kezd.runtime.config import Config
+from kezd.runtime.paths import Paths
+from kezd.services.chat.chat import Chat
+from kezd.services.contacts.service import Contacts
+from kezd.services.identity.service import Identity
+from kezd.store.idempotency import Once, recall, remember
+from kezd.store.vault import Vault, VaultRecord
+
+log = logging.getLogger(__name__)
+
+UNLOCK_PATIENCE = 2.0
+"""Seconds that the vault gets at start before the socket answers `locked`."""
+
+
+class Profile:
+    """See the module; `open` is the only way to one."""
+
+    def __init__(
+        self,
+        name: str,
+        paths: Paths,
+        config: Config,
+        adapters: Adapters,
+        environ: Mapping[str, str],
+        passphrase: str | None,
+        version: str,
+    ) -> None:
+        self._name = name
+        self._paths = paths
+        self._config = config
+        self._adapters = adapters
+        self._passphrase = passphrase
+        self._version = version
+        self._vault = Vault(paths.profile(name).directory, config.vault.source, name, environ)
+        self._state = ProfileState.EMPTY
+        self._open: OpenProfile | None = None
+        self._trouble: KezdError | None = None
+        self._changing = trio.Lock()
+        self._stopping = trio.Event()
+        self._tried = trio.Event()
+        self._began = adapters.clock.monotonic()
+        self._nursery: trio.Nursery
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        name: str,
+        paths: Paths,
+        config: Config,
+        adapters: Adapters,
+        environ: Mapping[str, str],
+        passphrase: str | None,
+        version: str,
+    ) -> AsyncIterator["Profile"]:
+        """The profile for the length of the block; its vault is tried first, and on in the background.
+
+        Args:
+            name: of the profile.
+            paths: of the peer.
+            config: of the peer.
+            adapters: ways to the outside.
+            environ: for systemd credentials.
+            passphrase: from a file named at start, for machines without a keyring.
+            version: of the daemon.
+        """
+        self = cls(name, paths, config, adapters, environ, passphrase, version)
+        if await self._vault.exists():
+            self._state = ProfileState.LOCKED
+        async with trio.open_nursery() as self._nursery:
+            self._nursery.start_soon(self._try_unlock)
+            with trio.move_on_after(UNLOCK_PATIENCE):
+                await self._tried.wait()
+            try:
+                yield self
+            finally:
+                self._stopping.set()
+
+    # --- standing
+
+    @property
+    def name(self) -> str:
+        """As configured."""
+        return self._name
+
+    @property
+    def state(self) -> ProfileState:
+        """Where it stands."""
+        return self._state
+
+    @property
+    def opened(self) -> OpenProfile:
+        """The open profile.
+
+        Raises:
+            AccessError: `locked`.
+            RequestError: `no_identity`.
+        """
+        if self._open is not None:
+            return self._open
+        if self._state is ProfileState.EMPTY:
+            raise RequestError(Slug.NO_IDENTITY)
+        detail = {} if self._trouble is None else {"cause": self._trouble.slug.value}
+        raise AccessError(Slug.LOCKED, detail=detail)
+
+    @property
+    def identity(self) -> Identity:
+        """The identity service."""
+        return self.opened.identity
+
+    @property
+    def contacts(self) -> Contacts:
+        """The contacts service."""
+        return self.opened.contacts
+
+    @property
+    def chat(self) -> Chat | SilentChat:
+        """The chat."""
+        return self.opened.chat
+
+    @property
+    def events(self) -> DatabaseLog:
+        """The event log."""
+        return self.opened.log
+
+    # --- changing state
+
+    async def unlock(self, passphrase: str | None) -> None:
+        """Open the vault; done at once when it is open.
+
+        Raises:
+            AccessError: as `Vault.unlock`.
+            StoreError: the database cannot be opened.
+            RequestError: `no_identity` on an empty profile.
+        """
+        async with self._changing:
+            if self._open is None:
+                if self._state is ProfileState.EMPTY:
+                    raise RequestError(Slug.NO_IDENTITY)
+                await self._unlock(passphrase or self._passphrase)
+
+    async def create(self, params: t.IdentityCreateParams, once: Any) -> t.IdentityCreateResult:
+        """Make an identity; vault and database first if there are none."""
+        if params.dry_run and self._state is ProfileState.EMPTY:
+            return t.IdentityCreateResult(primary="", words=[], ask=[])
+        await self._begin(params.passphrase)
+        return await self.identity.create(params.words, once, params.dry_run)
+
+    async def restore(self, params: t.IdentityRestoreParams) -> t.IdentityResult:
+        """Restore an identity; vault and database first if there are none."""
+        if params.words is None and self._state is ProfileState.EMPTY:
+            raise RequestError(Slug.NO_IDENTITY, "there is nothing to take over; restoring needs the words")
+        await self._begin(params.passphrase)
+        return await self.identity.restore(params.words, params.home_url)
+
+    async def _begin(self, passphrase: str | None) -> None:
+        """Make vault and database on an empty profile."""
+        async with self._changing:
+            if self._state is ProfileState.EMPTY:
+                await self._start(await self._vault.create(passphrase or self._passphrase))
+
+    async def _try_unlock(self) -> None:
+        async with self._changing:
+            if self._state is ProfileState.LOCKED:
+                try:
+                    await self._unlock(self._passphrase)
+                except (AccessError, StoreError) as error:
+                    log.warning(
+                        "the profile stays locked",
+                        extra={"profile": self._name, "slug": error.slug.value, "cause": error.message},
+                    )
+        self._tried.set()
+
+    async def _unlock(self, passphrase: str | None) -> None:
+        try:
+            await self._start(await self._vault.unlock(passphrase))
+        except (AccessError, StoreError) as error:
+            self._trouble = error
+            raise
+
+    async def _start(self, record: VaultRecord) -> None:
+        self._state = ProfileState.LOCKED
+        await self._nursery.start(self._live, record)
+        self._trouble = None
+        self._state = ProfileState.OPEN
+
+    async def _live(self, record: VaultRecord, *, task_status: trio.TaskStatus[None]) -> None:
+        opening = OpenProfile.open(
+            self._paths.profile(self._name), self._vault, record, self._config, self._adapters, self._version
+        )
+        async with opening as self._open:
+            log.info("profile is open", extra={"profile": self._name})
+            task_status.started()
+            await self._stopping.wait()
+        self._open = None
+
+    # --- idempotency
+
+    def once(self, key: str, method: str, params_hash: str) -> Once:
+        """The token of a call."""
+        return Once(key, method, params_hash)
+
+    async def recall(self, once: Once) -> dict[str, Any] | None:
+        """The result of an earlier call with this key.
+
+        Raises:
+            RequestError: `idempotency_conflict`.
+        """
+        if self._open is None:
+            return None
+        return await self._open.db.read(lambda tx: recall(tx, once))
+
+    async def remember(self, once: Once, result: dict[str, Any]) -> None:
+        """Keep a result for 24 h."""
+        if self._open is not None:
+            await self._open.db.write(lambda tx: remember(tx, once, result))
+
+    # --- looking
+
+    async def health(self) -> t.HealthResult:
+        """State of each link; answered in every state."""
+        links: list[t.LinkHealth] = []
+        dropped: dict[str, int] = {}
+        if self._open is not None:
+            links = self._open.links()
+            dropped = await self._open.chat.dropped()
+        elif self._trouble is not None:
+            links = [t.LinkHealth(name="vault", state="locked", last_error=self._trouble.message)]
+        return t.HealthResult(
+            state=self._state.value,
+            links=links,
+            pid=os.getpid(),
+            uptime_ms=int((self._adapters.clock.monotonic() - self._began) * 1000),
+            dropped=dropped,
+        )
+
+    async def doctor(self) -> t.DoctorResult:
+        """Every check, in every state."""
+        checks = await examine(
+            self._paths,
+            self._config,
+            self._state,
+            self._trouble,
+            self._open,
+            self._adapters.clock,
+            self._version,
+        )
+        return t.DoctorResult(checks=checks)
+
+    async def is_alive(self) -> bool:
+        """Whether the store answers and the link hears what it should: what the watchdog asks."""
+        if self._open is None:
+            return True
+        await self._open.db.read(lambda tx: tx.one("SELECT 1"))
+        return True
