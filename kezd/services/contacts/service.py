@@ -132,6 +132,7 @@ class Contacts:
             ledger.keep_added, record=record, news=news, own=self._primary, due_at=self._next_look()
         )
         contact = await self._db.write(keep)
+        self._wanted.set()  # there is a new date to wait for
         if contact.alarm is not None:
             raise alarm_error(contact.alarm)
         return self._shown(contact)
@@ -211,7 +212,7 @@ class Contacts:
         return self._book.known(tx, genesis)
 
     def wants_lookup(self, genesis: PublicKey) -> None:
-        """A stranger is due since they were stored: wake the watch."""
+        """Wake the watch: a stranger is due from the moment they are stored."""
         log.debug("look-up wanted", extra={"of": genesis.hex[:8]})
         self._wanted.set()
 
