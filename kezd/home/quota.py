@@ -36,17 +36,25 @@ class SenderQuota:
         self._tag_keys = tag_keys
         self._limits = limits
         self._messages: Counter[str] = Counter()
-        self._bytes: dict[str, int] = {}
+        self._weighed: dict[str, tuple[int, int]] = {}
         self.stopped: set[PublicKey] = set()
 
     def replace(self, messages: Counter[str]) -> None:
         """Take the counts of a new poll; weights of tags that are gone are forgotten."""
         self._messages = messages
-        self._bytes = {tag: weight for tag, weight in self._bytes.items() if tag in messages}
+        self._weighed = {tag: seen for tag, seen in self._weighed.items() if tag in messages}
 
     def weigh(self, tag: str, weight: int) -> None:
-        """Note the exact bytes of a tag."""
-        self._bytes[tag] = weight
+        """Note the exact bytes of a tag as it is now."""
+        self._weighed[tag] = (self._messages[tag], weight)
+
+    def forget_weight(self, tag: str) -> None:
+        """This tag is too short to matter."""
+        self._weighed.pop(tag, None)
+
+    def is_weighed(self, tag: str) -> bool:
+        """Whether the tag has as many messages as when it was weighed."""
+        return tag in self._weighed and self._weighed[tag][0] == self._messages[tag]
 
     async def waiting_tags(self, sender: PublicKey) -> dict[str, int]:
         """The sender's tags that have messages waiting, with their counts."""
@@ -59,7 +67,7 @@ class SenderQuota:
             return True
         share = self._limits.resume_share if sender in self.stopped else 1.0
         tags = await self.waiting_tags(sender)
-        messages, weight = sum(tags.values()), sum(self._bytes.get(tag, 0) for tag in tags)
+        messages, weight = sum(tags.values()), sum(self._weighed.get(tag, (0, 0))[1] for tag in tags)
         return (
             messages < self._limits.pending_messages * share and weight < self._limits.pending_bytes * share
         )
@@ -84,6 +92,7 @@ class QuotaKeeper:
         self._limits = limits
         self._metrics = metrics
         self._seen: StreamState | None = None
+        self._registered: set[str] = set()
 
     async def poll(self) -> None:
         """One round; nothing to do when the stream did not move since the last one.
@@ -120,8 +129,11 @@ class QuotaKeeper:
 
     async def _judge_sender(self, sender: PublicKey, connections: Iterable[Connection]) -> None:
         tags = await self._quota.waiting_tags(sender)
-        if sum(tags.values()) * self._limits.max_message >= self._limits.pending_bytes:
-            for tag in tags:
+        could_exceed = sum(tags.values()) * self._limits.max_message >= self._limits.pending_bytes
+        for tag in tags:
+            if not could_exceed:
+                self._quota.forget_weight(tag)
+            elif not self._quota.is_weighed(tag):
                 self._quota.weigh(tag, await self._inboxes.pending_bytes(tag, self._limits.pending_bytes))
         may_send, was_stopped = await self._quota.may_send(sender), sender in self._quota.stopped
         if may_send and was_stopped:
@@ -165,13 +177,22 @@ class QuotaKeeper:
         tokens = nats_subject.split(".")
         if len(tokens) != SUBJECT_TOKENS:
             return None
-        try:
-            identity = PublicKey.from_hex(tokens[2])
-        except KeyMaterialError:
-            return f"kez.inbox.{tokens[2]}.*.*"
-        if not await self._identities.is_registered(identity):
+        if not await self._is_registered(tokens[2]):
             return f"kez.inbox.{tokens[2]}.*.*"
         return None if tokens[3] == DEVICE else f"kez.inbox.{tokens[2]}.{tokens[3]}.*"
+
+    async def _is_registered(self, inbox: str) -> bool:
+        """Handles are for ever, so an answer of yes is kept."""
+        if inbox in self._registered:
+            return True
+        try:
+            identity = PublicKey.from_hex(inbox)
+        except KeyMaterialError:
+            return False
+        registered = await self._identities.is_registered(identity)
+        if registered:
+            self._registered.add(inbox)
+        return registered
 
 
 async def keep_polling(keeper: QuotaKeeper, interval: float) -> None:

@@ -148,10 +148,11 @@ class HomeProcess:
     def _wait_ready(self, process: "subprocess.Popen[bytes]") -> dict[str, Any]:
         assert process.stdout is not None
         deadline, line = time.monotonic() + READY_TIMEOUT, b""
+        poller = select.poll()  # a load test may hold more descriptors than select can look at
         with contextlib.closing(process.stdout) as stdout:
+            poller.register(stdout, select.POLLIN)
             while not line.endswith(b"\n") and time.monotonic() < deadline:
-                readable, _, _ = select.select([stdout], [], [], 0.1)
-                if readable:
+                if poller.poll(100):
                     chunk = os.read(stdout.fileno(), 65536)
                     if not chunk:
                         break

@@ -64,6 +64,9 @@ def test_bytes_are_weighed_exactly(small):
     assert heavy.raw.wait_closed(5)
     assert not online(small, heavy.person).session["sending"]["allowed"]
     assert light.ask_session()["sending"]["allowed"], "its count could be over, its bytes are not"
+    take(reader, 6)
+    small.poll()
+    assert online(small, heavy.person).session["sending"]["allowed"], "what was taken weighs nothing"
 
 
 def test_a_sender_is_counted_over_all_days(small):

@@ -191,6 +191,12 @@ def test_the_help_teaches():
         assert word in answer.stdout
 
 
+def test_the_front_page(home):
+    page = httpx.get(f"{home.url}/")
+    assert "kez register alice --server kez.test" in page.text
+    assert page.headers["content-security-policy"] == "default-src 'none'"
+
+
 def test_roles_alone(tmp_path):
     with HomeProcess.start(tmp_path / "chains", role="sigchain") as chains:
         assert httpx.get(f"{chains.url}/v1/sigchains/ed25519/{'ab' * 32}").status_code == 404
