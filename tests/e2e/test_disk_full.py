@@ -1,0 +1,87 @@
+"""The disk fills up under a running peer: it says so, runs on, and goes on when there is room."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kezd.errors import Slug, StoreError
+from kezd.testing.people import Person, World, befriend, wait_until
+
+DISK_BYTES = 12 * 1024 * 1024
+BLOCK = 64 * 1024
+TEXT = "x" * 20_000
+
+
+@contextmanager
+def small_disk(directory: Path, size: int) -> Iterator[Path]:
+    """A tmpfs of `size` bytes; needs root."""
+    directory.mkdir(mode=0o700)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", str(directory)]
+    subprocess.run(mount, check=True)
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", "--lazy", str(directory)], check=True)
+
+
+def fill(path: Path, *, leave: int = 0) -> None:
+    """Write until the disk is full, then give `leave` bytes back."""
+    written = 0
+    with path.open("wb", buffering=0) as file:
+        try:
+            while True:
+                written += file.write(bytes(BLOCK))
+        except OSError:
+            file.truncate(max(written - leave, 0))
+
+
+def send_until_refused(person: Person, sent: list[str]) -> None:
+    while True:
+        sent.append(person.send("@bob", TEXT))
+
+
+@pytest.mark.needs("mount")
+@pytest.mark.skipif(os.getuid() != 0 and not os.environ.get("CI"), reason="mounting a tmpfs needs root")
+def test_a_full_disk_is_told_and_overcome(world: World) -> None:
+    home = world.home()
+    with small_disk(world.directory / "disk", DISK_BYTES) as disk:
+        alice = world.person("alice", home.url, directory=disk / "alice")
+        alice.make_identity()
+        alice.register()
+        bob = world.registered("bob", home.url)
+        befriend(alice, bob)
+        sent = [alice.send("@bob", "while there is room")]
+        bob.wait_for("@alice", sent)
+        ballast = disk / "ballast"
+        fill(ballast)
+
+        with pytest.raises(StoreError) as full:
+            send_until_refused(alice, sent)
+        assert full.value.slug is Slug.DISK_FULL
+        assert full.value.retryable
+        assert alice.health()["pid"] == alice.peer.pid, "it runs on"
+        assert [m["id"] for m in alice.history("@bob")] == sent, "and can be read"
+        answers = [bob.send("@alice", f"answer {n} {TEXT}") for n in range(3)]
+        bob.wait_states(answers, {"accepted", "delivered"})
+
+        ballast.unlink()
+        sent.append(alice.send("@bob", "there is room again"))
+        bob.wait_for("@alice", sent)
+        alice.wait_for("@bob", answers)
+        alice.wait_states(sent)
+        bob.wait_states(answers)
+        alice.peer.restart()
+        assert alice.received("@bob") == answers
+        fill(ballast)
+        alice.peer.kill()
+        alice.peer.start()
+        assert alice.received("@bob") == answers, "a peer starts and reads on a full disk"
+        ballast.unlink()
+        again = alice.send("@bob", "and again")
+        bob.wait_for("@alice", [*sent, again])
+        wait_until("alice is well", lambda: alice.health()["state"] == "open")
+        alice.peer.stop()
