@@ -106,10 +106,21 @@ async def _read(response: httpx.Response, max_bytes: int) -> bytes:
     if response.headers.get("content-encoding", "identity") != "identity":
         raise TrustError(Slug.HOME_LIED, "the server compresses its answer, which nobody asked for")
     body = bytearray()
-    async for chunk in response.aiter_raw():
-        body += chunk
-        if len(body) > max_bytes:
-            raise TrustError(Slug.HOME_LIED, f"the server's answer is longer than {max_bytes} bytes")
+    too_long = False
+    try:
+        # Never left early: httpx's inner generators would be left to the garbage collector, which Trio
+        # warns about. Closing makes the next read fail, which ends all of them.
+        async for chunk in response.aiter_raw():
+            if not too_long:
+                body += chunk
+                too_long = len(body) > max_bytes
+                if too_long:
+                    await response.aclose()
+    except (httpx.HTTPError, httpx.StreamError):
+        if not too_long:
+            raise
+    if too_long:
+        raise TrustError(Slug.HOME_LIED, f"the server's answer is longer than {max_bytes} bytes")
     return bytes(body)
 
 
