@@ -1,9 +1,12 @@
 """From words to a published sigchain, over crashes, and back from paper, on a real home server."""
 
+import base64
 import json
+import logging
 import secrets
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 import trio
@@ -14,6 +17,7 @@ from kezd.kez.envelope import Envelope, encode_envelope
 from kezd.kez.handles import Handle
 from kezd.kez.keys import Seed
 from kezd.kez.mnemonic import seed_to_words, words_to_seed
+from kezd.kez.nkeys import Prefix, encode_seed
 from kezd.kez.registration import registration_payload
 from kezd.kez.sigchain import Chain, Event, add, decode_jsonl, event_from_envelope, event_payload
 from kezd.kez.signing import Signer
@@ -437,3 +441,40 @@ async def test_a_restore_over_unconfirmed_words_and_a_crash_in_it(profiles: Prof
             async with profiles.open("second"):
                 pass
         assert caught.value.slug is Slug.VAULT_DAMAGED
+
+
+async def test_no_secret_is_on_disk_or_in_a_log(
+    profiles: ProfileServices, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = new_name()
+    caplog.set_level(logging.DEBUG)
+    with trio.fail_after(TEST_SECONDS):
+        async with profiles.open("alice") as alice:
+            words = await enrolled(alice, name)
+            shown = repr(vars(alice.identity)) + repr(alice.identity.active)
+            await slug_of(alice, "restore", " ".join(words[:-1]), None)
+            while_open = everything_under(profiles.folder)
+        after = everything_under(profiles.folder)
+    seed = words_to_seed(words).reveal()
+    secret_forms = [
+        seed,
+        seed.hex().encode(),
+        seed.hex().upper().encode(),
+        base64.b64encode(seed).rstrip(b"="),
+        base64.urlsafe_b64encode(seed).rstrip(b"="),
+        encode_seed(Prefix.USER, seed).encode(),
+        PASSPHRASE.encode(),
+        *(" ".join(words[i : i + 3]).encode() for i in range(len(words) - 2)),
+        *(json.dumps(words[i : i + 3], separators=(",", ":"))[1:-1].encode() for i in range(len(words) - 2)),
+    ]
+    logged = (caplog.text + shown).encode()
+    for form in secret_forms:
+        assert form not in while_open
+        assert form not in after
+        assert form not in logged
+
+
+def everything_under(folder: Path) -> bytes:
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    assert any(file.name == "peer.db-wal" or file.name == "peer.db" for file in files)
+    return b"".join(file.read_bytes() for file in files)

@@ -3,14 +3,14 @@
 Wraps the library `keyring`. Only backends that keep secrets encrypted by the system are
 used, by name: a plaintext, null or third-party backend counts as no keyring. Every call
 may block for as long as the system pleases (a prompt on some screen); the vault bounds it.
+The library is imported where it is used: it costs a tenth of a second that a start with a
+passphrase need not spend.
 """
 
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-import keyring
-import keyring.backend
-import keyring.backends.chainer
-import keyring.errors
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
 
 from kezd.errors import AccessError, Slug
 
@@ -38,13 +38,15 @@ class KeyStore(Protocol):
         ...
 
 
-def trusted_backend(backend: keyring.backend.KeyringBackend) -> keyring.backend.KeyringBackend:
+def trusted_backend(backend: "KeyringBackend") -> "KeyringBackend":
     """The backend itself, or the first trusted one of a chain.
 
     Raises:
         AccessError: `keyring_missing` when there is none.
     """
-    chain = backend.backends if isinstance(backend, keyring.backends.chainer.ChainerBackend) else [backend]
+    from keyring.backends.chainer import ChainerBackend
+
+    chain = backend.backends if isinstance(backend, ChainerBackend) else [backend]
     for candidate in chain:
         if type(candidate).__module__ in _TRUSTED_BACKENDS:
             return candidate
@@ -57,11 +59,15 @@ class SystemKeyring:
 
     def get(self, name: str) -> str | None:
         """The text kept under `name`."""
+        import keyring
+
         with _Translated():
             return trusted_backend(keyring.get_keyring()).get_password(SERVICE, name)
 
     def put(self, name: str, text: str) -> None:
         """Keep `text` under `name`."""
+        import keyring
+
         with _Translated():
             trusted_backend(keyring.get_keyring()).set_password(SERVICE, name, text)
 
@@ -73,10 +79,14 @@ class _Translated:
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is None:
+            return
+        from keyring.errors import KeyringError, KeyringLocked, PasswordSetError
+
         match error:
-            case keyring.errors.KeyringLocked() | keyring.errors.PasswordSetError():
+            case KeyringLocked() | PasswordSetError():
                 raise AccessError(Slug.KEYRING_LOCKED) from error
-            case keyring.errors.KeyringError():  # NoKeyringError, InitError
+            case KeyringError():  # NoKeyringError, InitError
                 raise AccessError(Slug.KEYRING_MISSING, "the system keyring does not answer") from error
             case _:
                 return
