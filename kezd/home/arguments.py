@@ -119,7 +119,7 @@ def _settings(options: argparse.Namespace, command: Command, role: Role) -> Sett
         trusted_proxies=tuple(options.trusted_proxy),
         nats_networks=tuple(options.nats_client),
         quota_interval=options.quota_interval,
-        limits=Limits(jwt_ttl=options.jwt_ttl),
+        limits=Limits(jwt_ttl=options.jwt_ttl, ack_wait=options.ack_wait),
     )
 
 
@@ -289,6 +289,13 @@ def _limits(parser: argparse.ArgumentParser) -> None:
         default=3600.0,
         metavar="SECONDS",
         help="how long a NATS login lasts, at most 3600 (default: 3600)",
+    )
+    add(
+        "--ack-wait",
+        type=_positive,
+        default=30.0,
+        metavar="SECONDS",
+        help="when mail that a peer took and did not acknowledge is given out again (default: 30)",
     )
     add(
         "--inbox-max-bytes",

@@ -18,7 +18,6 @@ from kezd.kez.keys import PublicKey
 log = logging.getLogger(__name__)
 
 NANOSECONDS = 1_000_000_000
-ACK_WAIT_SECONDS = 30
 MAX_ACK_PENDING = 1024
 MAX_WAITING = 8
 MAX_CONSUMERS = 150_000
@@ -142,7 +141,7 @@ class Inboxes:
             "filter_subject": f"kez.inbox.{identity.hex}.{DEVICE}.*",
             "deliver_policy": "all",
             "ack_policy": "explicit",
-            "ack_wait": ACK_WAIT_SECONDS * NANOSECONDS,
+            "ack_wait": int(self._limits.ack_wait * NANOSECONDS),
             "max_ack_pending": MAX_ACK_PENDING,
             "max_waiting": MAX_WAITING,
             "num_replicas": self._replicas,

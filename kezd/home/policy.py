@@ -32,6 +32,8 @@ class Limits:
     max_age: int = 14 * DAY_SECONDS
     max_rpc_payload: int = 4 * KIB
     jwt_ttl: float = 3_600.0
+    ack_wait: float = 30.0
+    """When a delivery that nobody acknowledged is made again, for instance after a crash."""
     resume_share: float = 0.8
     """A sender over quota may write again below this share of it (so that nothing flaps)."""
 
