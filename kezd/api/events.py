@@ -13,7 +13,11 @@ class Topic(Enum):
     """What can be subscribed to."""
 
     MESSAGE = "message"
-    """`{type: received|sent|state|missing_filled, message: Message}`; durable."""
+    """`{type: received|sent|state|missing_filled|request, message: Message}`; durable.
+
+    `received` also has `notify`, false for what is dated before a restore. `request` is a
+    stranger's message: its `text` is null until the request is accepted, then come `state` events.
+    """
     CONTACT = "contact"
     """`{type: added|changed|request|alarm|decided, contact: Contact}`; durable."""
     IDENTITY = "identity"

@@ -141,7 +141,9 @@ class MemoryPipe:
 
     def status(self) -> LinkStatus:
         """Online while the broker is up."""
-        return LinkStatus(LinkState.ONLINE if self._broker.up else LinkState.OFFLINE, self._since)
+        if self._broker.up:
+            return LinkStatus(LinkState.ONLINE, self._since)
+        return LinkStatus(LinkState.OFFLINE, self._since, last_error="the broker is down")
 
     async def wait_status_change(self, seen: LinkStatus) -> LinkStatus:
         """Wait for the broker to go up or down."""

@@ -1,4 +1,4 @@
-"""What every message transport promises, run on each real one: NATS and the spool."""
+"""What every message transport promises, run on each real one (NATS, the spool) and on the tests' own."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
@@ -22,9 +22,10 @@ from kezd.runtime.transport import (
     Refused,
     TransportUnavailableError,
 )
+from kezd.testing.memory_pipe import MemoryBroker, MemoryPipe
 from kezd.testing.small_home import SmallHome, make_signer
 
-Transport = NatsTransport | Spool
+Transport = NatsTransport | Spool | MemoryPipe
 ALICE, BOB = make_signer(1), make_signer(2)
 PENDING_LIMIT = 20
 DEADLINE = 30
@@ -108,12 +109,31 @@ def spool_world(tmp_path: Path, _stack: ExitStack) -> World:
     )
 
 
+def memory_world(_tmp_path: Path, _stack: ExitStack) -> World:
+    broker = MemoryBroker(max_pending=PENDING_LIMIT)
+
+    @asynccontextmanager
+    async def small_pipe() -> AsyncIterator[tuple[Transport, Destination]]:
+        tiny = MemoryBroker(max_bytes=4096)
+        async with MemoryPipe.open(tiny, inbox(ALICE), SystemClock()) as pipe:
+            yield pipe, Destination(tiny.url, inbox(BOB))
+
+    return World(
+        lambda: MemoryPipe.open(broker, inbox(ALICE), SystemClock()),
+        lambda: MemoryPipe.open(broker, inbox(BOB), SystemClock()),
+        Destination(broker.url, inbox(BOB)),
+        Destination("memory://elsewhere", inbox(BOB)),
+        lambda: broker.switch(up=False),
+        small_pipe,
+    )
+
+
 def make_dir(path: Path) -> Path:
     path.mkdir()
     return path
 
 
-@pytest.fixture(params=[nats_world, spool_world], ids=["nats", "spool"])
+@pytest.fixture(params=[nats_world, spool_world, memory_world], ids=["nats", "spool", "memory"])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     with ExitStack() as stack:
         yield request.param(tmp_path, stack)

@@ -7,7 +7,6 @@ commit, nothing is acknowledged before its commit; a stranger's bytes never end 
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from secrets import token_bytes
 from typing import Any, Self
@@ -26,10 +25,10 @@ from kezd.runtime.transport import Delivery
 from kezd.services.chat.history import ChatHistory
 from kezd.services.chat.inbox import Rules, Taken, take_batch
 from kezd.services.chat.loops import Bell, endless, write_patiently
-from kezd.services.chat.opening import Arrival, Text, open_batch
+from kezd.services.chat.opening import Arrival, open_batch
 from kezd.services.chat.outbox import Outbox
 from kezd.services.chat.outgoing import Queued, check_text, preview, queue_text
-from kezd.services.chat.pacing import WINDOW, Pacer
+from kezd.services.chat.pacing import Pacer
 from kezd.services.chat.receipts import Flushed, flush_owed
 from kezd.services.chat.sealing import Entropy, Sealer
 from kezd.services.chat.seen import admit, mark_seen
@@ -48,12 +47,6 @@ STUCK_RETRY = 60.0
 HOUSEKEEPING = 3600.0
 EVENTS_KEPT = 200_000
 """Events that a client which was away can catch up with."""
-
-
-@dataclass(slots=True)
-class _Outcome:
-    taken: Taken
-    flushed: Flushed = field(default_factory=Flushed)
 
 
 class Chat(ChatHistory):
@@ -80,6 +73,7 @@ class Chat(ChatHistory):
         self._rules = Rules(restored_at)
         self._pacer = Pacer()
         self._receipts_bell = Bell()
+        self._enough_bell = Bell()
         self._stuck: set[int] = set()
         self._outbox: Outbox
 
@@ -193,44 +187,33 @@ class Chat(ChatHistory):
             await self._take(await self._open(deliveries), kept)
 
     async def _take(self, arrivals: Sequence[Arrival], kept: Sequence[Undecoded] = ()) -> None:
-        texts = sum(isinstance(arrival, Text) for arrival in arrivals)
-        flush = texts > 0 and self._pacer.flush_with(texts, self._clock.monotonic())
-        outcome = await write_patiently(self._db, partial(self._store, arrivals, kept, flush))
-        if outcome.taken.receipts_owed and not flush:
+        taken = await write_patiently(self._db, partial(self._store, arrivals, kept))
+        if taken.receipts_owed:
+            self._pacer.owe(taken.receipts_owed, self._clock.monotonic())
             self._receipts_bell.ring()
-        self._after_flush(outcome.flushed)
-        for stranger in outcome.taken.strangers:
+            if self._pacer.enough:
+                self._enough_bell.ring()
+        for stranger in taken.strangers:
             self._contacts.wants_lookup(stranger)
 
-    def _store(
-        self, arrivals: Sequence[Arrival], kept: Sequence[Undecoded], flush: bool, tx: Transaction
-    ) -> _Outcome:
-        now = self._steady.now()
+    def _store(self, arrivals: Sequence[Arrival], kept: Sequence[Undecoded], tx: Transaction) -> Taken:
         for one in kept:
             streams.forget_undecoded(tx, one.id)
-        taken = take_batch(tx, self._contacts, self._rules, arrivals, now, self._sealer.new_id)
-        if not (flush and taken.receipts_owed):
-            return _Outcome(taken)
-        return _Outcome(taken, flush_owed(tx, self._contacts, self._sealer, now, tuple(self._stuck)))
-
-    def _after_flush(self, flushed: Flushed) -> None:
-        self._stuck.update(flushed.stuck)
-        if flushed.envelopes:
-            self._outbox.offer(flushed.envelopes)
-        if flushed.more:
-            self._receipts_bell.ring()
+        return take_batch(tx, self._contacts, self._rules, arrivals, self._steady.now(), self._sealer.new_id)
 
     async def _receipts_loop(self) -> None:
         self._receipts_bell.ring()  # what the last run owed
         while True:
-            if await self._receipts_bell.wait_at_most(STUCK_RETRY):
-                await trio.sleep(WINDOW)
-            else:
+            if not await self._receipts_bell.wait_at_most(STUCK_RETRY):
                 self._stuck.clear()
-            without = tuple(self._stuck)
-            flushed = await write_patiently(self._db, partial(self._flush, without))
-            self._pacer.flushed()
-            self._after_flush(flushed)
+            elif self._pacer.delay:
+                await self._enough_bell.wait_at_most(self._pacer.delay)
+            self._pacer.flush()
+            flushed = await write_patiently(self._db, partial(self._flush, tuple(self._stuck)))
+            self._stuck.update(flushed.stuck)
+            self._outbox.offer(flushed.envelopes)
+            if flushed.more:
+                self._receipts_bell.ring()
 
     def _flush(self, without: Sequence[int], tx: Transaction) -> Flushed:
         return flush_owed(tx, self._contacts, self._sealer, self._steady.now(), without)

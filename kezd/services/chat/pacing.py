@@ -3,13 +3,13 @@
 WINDOW = 0.05
 """Seconds that a receipt may wait under load."""
 EAGER = 64
-"""Messages in one window up to which each batch is receipted at once."""
+"""Receipts owed in one window up to which none of them waits."""
 ENOUGH = 200
 """Receipts waiting that are sent without waiting for the window's end."""
 
 
 class Pacer:
-    """Decides for each batch of arrivals; times are monotonic seconds."""
+    """Counts what is owed; times are monotonic seconds."""
 
     def __init__(self) -> None:
         self._window = 0.0
@@ -17,18 +17,25 @@ class Pacer:
         self._before = 0
         self._waiting = 0
 
-    def flush_with(self, arrivals: int, now: float) -> bool:
-        """Whether receipts go out in the same transaction as so many arrivals."""
+    def owe(self, receipts: int, now: float) -> None:
+        """So many more are owed."""
         if now >= self._window + WINDOW:
             self._before = self._count if now < self._window + 2 * WINDOW else 0
             self._window, self._count = now, 0
-        self._count += arrivals
-        self._waiting += arrivals
-        if max(self._before, self._count) <= EAGER or self._waiting >= ENOUGH:
-            self._waiting = 0
-            return True
-        return False
+        self._count += receipts
+        self._waiting += receipts
 
-    def flushed(self) -> None:
-        """What waited has gone out."""
+    @property
+    def enough(self) -> bool:
+        """Whether so many wait that they fill a receipt."""
+        return self._waiting >= ENOUGH
+
+    @property
+    def delay(self) -> float:
+        """Seconds that it pays to wait for more."""
+        loaded = max(self._before, self._count) > EAGER
+        return WINDOW if loaded and not self.enough else 0.0
+
+    def flush(self) -> None:
+        """All that wait go out now."""
         self._waiting = 0
