@@ -6,6 +6,7 @@ could not do it (the sentence and the hint are on stderr), 2 wrong usage.
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import secrets
@@ -103,6 +104,7 @@ async def _serve_until(parsed: Parsed, clock: Clock, ready: asyncio.Event, stop:
     version = distribution_version("kezd")
     async with open_home(parsed.settings, clock, secrets.token_bytes, version) as home:
         ready.set()
+        gc.freeze()  # what was made until here stays: collections need not walk it again
         _announce(parsed.settings, home, as_json=parsed.json)
         await stop.wait()
         log.info("home is stopping")

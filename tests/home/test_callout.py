@@ -1,5 +1,6 @@
 """Who gets in: the auth callout behind a real nats-server, and the same decision over HTTP."""
 
+import asyncio  # noqa: TID251 - home is an asyncio process
 import base64
 import json
 import os
@@ -9,14 +10,32 @@ import time
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 
-from kezd.home.nats_keys import load_keys
+from kezd.home.auth_callout import AuthCallout, Grants
+from kezd.home.errors import HomeUnavailableError
+from kezd.home.metrics import Metrics
+from kezd.home.nats_jwt import decode_jwt, encode_jwt
+from kezd.home.nats_keys import NatsKey, load_keys
+from kezd.home.nats_link import NatsLink, Subscription
+from kezd.home.nats_side import HomeStores, NatsSide
+from kezd.home.settings import Address, Role, Settings
+from kezd.home.store.registry_sqlite import (
+    REGISTRY_MIGRATIONS,
+    SqliteRegistryStore,
+    SqliteSessionStore,
+    SqliteTagKeyStore,
+)
+from kezd.home.store.sqlite import SqliteFile
 from kezd.kez.envelope import encode_envelope
 from kezd.kez.keys import Seed
+from kezd.kez.nkeys import Prefix
 from kezd.kez.sigchain import Chain, decode_event, event_payload, rotate
 from kezd.kez.signing import Signer
+from kezd.runtime.clock import SystemClock
 from kezd.testing.home_driver import HomeProcess
 from kezd.testing.home_people import Person
+from kezd.testing.nats_driver import NatsServer
 from kezd.testing.raw_nats import RawNats, RefusedError
 
 VIOLATION = "-ERR 'Authorization Violation'"
@@ -188,3 +207,79 @@ def test_logs_have_no_handles_and_no_keys(shared_home, alice):
     log = shared_home.log_path.read_text()
     for secret in ("alice", alice.public.hex, alice.public.nkey, alice.installation_id):
         assert secret not in log
+
+
+def as_role(home, key):
+    raw = RawNats.login(home.nats_url, key.public, lambda nonce: key.sign(nonce.encode()))
+    raw.subscribe("_INBOX_test.x")
+    raw.barrier()
+    return raw
+
+
+def question(signer, server, **changes):
+    """An authorization request like nats-server's, signed by whoever."""
+    body = {
+        "type": "authorization_request", "server_id": {"id": server}, "user_nkey": signer.public,
+        "client_info": {"nonce": "x" * 15, "type": "nats"}, "connect_opts": {"nkey": "U", "sig": "x"}, **changes,
+    }  # fmt: skip
+    return encode_jwt({"aud": "nats-authorization-request", "nats": body}, signer, 1).encode()
+
+
+def test_only_the_server_asks_the_callout(shared_home):
+    keys = load_keys(shared_home.directory / "keys")
+    for key in (keys.callout, keys.home, keys.admin):
+        raw = as_role(shared_home, key)
+        answer = raw.request("$SYS.REQ.USER.AUTH", b"x", "_INBOX_test.x", timeout=0.5)
+        assert answer is None or b" 503" in answer.headers
+        assert bool(raw.errors) is (key is keys.callout), (
+            "its account has a listener, and the server bars the way"
+        )
+
+
+def test_the_callout_answers_no_question_that_a_server_did_not_sign(tmp_path):
+    """Behind the server's own bar: the callout on a subject that anybody may publish to."""
+    key = NatsKey(Prefix.USER, secrets.token_bytes(32))
+    with NatsServer.start(
+        tmp_path / "nats", f"authorization {{ users: [ {{ nkey: {key.public} }} ] }}"
+    ) as server:
+        asyncio.run(ask_directly(server.url, key, tmp_path))
+
+
+async def ask_directly(url, key, directory):
+    server, user = NatsKey(Prefix.SERVER, bytes(32)), NatsKey(Prefix.USER, bytes(32))
+    address, metrics = Address("127.0.0.1", 0), Metrics(CollectorRegistry())
+    settings = Settings(
+        Role.REGISTRY, directory, address, address, directory / "x", directory / "y", "kez.test"
+    )
+    async with SqliteFile.open(directory / "home.db", REGISTRY_MIGRATIONS) as file:
+        stores = HomeStores(
+            SqliteRegistryStore(file), SqliteSessionStore(file), SqliteTagKeyStore(file), None
+        )
+        side = NatsSide(settings, stores, SystemClock(), secrets.token_bytes, metrics)
+        issuer = NatsKey(Prefix.ACCOUNT, secrets.token_bytes(32))
+        callout = AuthCallout(side.gate, issuer, settings.limits, Grants(), SystemClock(), metrics)
+        listen = [Subscription("auth", "callout", callout.on_message)]
+        async with NatsLink.open("test", [url], key, listen) as link:
+            answer = decode_jwt(await link.request("auth", question(server, server.public)), Prefix.ACCOUNT)
+            assert answer["iss"] == issuer.public
+            assert answer["nats"] == {"type": "authorization_response", "version": 2, "error": "refused"}
+            token = question(server, server.public)
+            for forged in (
+                b"", b"garbage", b"a.b.c", question(user, server.public), token[:-8] + b"AAAAAAAA",
+                encode_jwt({"aud": "somebody else"}, server, 1).encode(), question(server, server.public, type="x"),
+                question(server, server.public, connect_opts=None), question(server, server.public, user_nkey=7),
+            ):  # fmt: skip
+                with pytest.raises(HomeUnavailableError):
+                    await link.request("auth", forged, timeout=0.1)
+
+
+def test_the_three_fixed_keys_reach_their_own_account_only(shared_home):
+    keys = load_keys(shared_home.directory / "keys")
+    for key, nats_subject, reachable in [
+        (keys.callout, "$JS.API.INFO", False), (keys.callout, "$SYS.REQ.SERVER.PING.VARZ", False),
+        (keys.home, "$SYS.REQ.SERVER.PING.VARZ", False), (keys.home, "$JS.API.STREAM.INFO.KEZ_INBOX", True),
+        (keys.admin, "$JS.API.STREAM.INFO.KEZ_INBOX", False), (keys.admin, "$SYS.REQ.SERVER.PING.VARZ", True),
+    ]:  # fmt: skip
+        answer = as_role(shared_home, key).request(nats_subject, b"", "_INBOX_test.x", timeout=1)
+        works = answer is not None and b"503" not in answer.headers and b'"error"' not in answer.data
+        assert works is reachable, nats_subject
