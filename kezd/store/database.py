@@ -104,6 +104,8 @@ def connect(path: Path, key: bytes) -> Any:
     try:
         connection = sqlite.connect(str(path), isolation_level=None, check_same_thread=False)
         connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+        # Part of the file's format. Processors have instructions for SHA-256 that its default, SHA-512, lacks.
+        connection.execute("PRAGMA cipher_hmac_algorithm = HMAC_SHA256")
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
