@@ -4,9 +4,10 @@ Recalled and remembered in the same transaction as the effect, so that `kill -9`
 commit and reply is answered by the retry with the same result.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from kezd.errors import RequestError, Slug
 from kezd.store.database import Transaction
@@ -40,7 +41,7 @@ def recall(tx: Transaction, once: Once | None) -> dict[str, Any] | None:
         return None
     if (row[0], row[1]) != (once.method, once.params_hash):
         raise RequestError(Slug.IDEMPOTENCY_CONFLICT)
-    result: dict[str, Any] = json.loads(row[2])
+    result: dict[str, Any] = msgspec.json.decode(row[2])
     return result
 
 
@@ -50,7 +51,7 @@ def remember(tx: Transaction, once: Once | None, result: dict[str, Any]) -> None
         tx.execute(
             "INSERT OR REPLACE INTO idempotency (key, method, params_hash, result, created_at)"
             " VALUES (?, ?, ?, ?, ?)",
-            (once.key, once.method, once.params_hash, json.dumps(result), tx.now),
+            (once.key, once.method, once.params_hash, msgspec.json.encode(result).decode(), tx.now),
         )
 
 

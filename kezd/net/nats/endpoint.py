@@ -6,6 +6,7 @@ so that a chain's spelling of our own home is not mistaken for a foreign one.
 
 import ipaddress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 DEFAULT_PORT = 4222
@@ -53,6 +54,8 @@ def parse_endpoint(text: str) -> Endpoint:
     return Endpoint(parts.hostname.lower(), parts.port or DEFAULT_PORT, parts.scheme)
 
 
+# A memo of a pure function: every message names its recipient's addresses, nearly always the same.
+@lru_cache(maxsize=256)
 def parse_endpoints(text: str) -> tuple[Endpoint, ...]:
     """Addresses separated by commas, in order.
 
