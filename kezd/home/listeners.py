@@ -65,6 +65,6 @@ def bind(address: Address) -> socket.socket:
         bound.close()
         raise HomeSetupError(
             f"cannot listen on {address.host}:{address.port}: {error.strerror}",
-            hint="stop what listens there, or choose another port with --bind",
+            hint="stop what listens there, or choose another port (--bind, --internal-bind, --nats-bind)",
         ) from error
     return bound

@@ -25,6 +25,7 @@ from kezd.kez.nkeys import Prefix, decode_public
 log = logging.getLogger(__name__)
 
 PURGES_A_ROUND = 500
+WILDCARDS = frozenset("*>")
 BREATHER = 200
 """Senders weighed before the loop gets its turn."""
 
@@ -175,7 +176,8 @@ class QuotaKeeper:
     async def _stranger(self, nats_subject: str) -> str | None:
         """What to purge if this is the inbox of nobody."""
         tokens = nats_subject.split(".")
-        if len(tokens) != SUBJECT_TOKENS:
+        # A publisher may name the literal token `*`; in a purge it would mean everybody's mail.
+        if len(tokens) != SUBJECT_TOKENS or not WILDCARDS.isdisjoint(nats_subject):
             return None
         if not await self._is_registered(tokens[2]):
             return f"kez.inbox.{tokens[2]}.*.*"

@@ -107,6 +107,19 @@ def test_inboxes_of_unregistered_keys_are_purged(small):
     assert small.call(small.home.keeper._inboxes.state()).messages == 1
 
 
+@pytest.mark.parametrize(
+    "nats_subject", ["kez.inbox.*.0.{tag}", "kez.inbox.*.*.{tag}", "kez.inbox.{victim}.*.{tag}", "kez.inbox.{victim}.>.{tag}"]
+)  # fmt: skip
+def test_a_subject_with_a_literal_wildcard_purges_nobody_elses_mail(small, nats_subject):
+    victim, friend = online(small, small.person("victim")), online(small, small.person("friend"))
+    mallory = online(small, small.person("mallory"))
+    friend.send(victim.person.public, b"keep me")
+    subject = nats_subject.format(tag=mallory.tag, victim=victim.person.public.hex)
+    mallory.raw.request(subject, b"x", mallory.inbox)
+    small.poll()
+    assert [message.data for message in victim.pull()] == [b"keep me"]
+
+
 def test_a_full_home_is_told_apart_from_a_full_inbox(open_threaded_home):
     home = open_threaded_home(inbox_max_bytes=300_000)
     sender, reader = online(home, home.person("sender")), home.person("reader")
@@ -114,6 +127,21 @@ def test_a_full_home_is_told_apart_from_a_full_inbox(open_threaded_home):
     answer = sender.send(reader.public, b"x" * 190_000)
     assert answer["error"]["err_code"] == 10077
     assert answer["error"]["description"] == "maximum bytes exceeded"
+
+
+def test_a_disk_that_shrank_keeps_what_is_there(open_threaded_home):
+    """The stream's size follows the free disk at each start, also below what it holds."""
+    home = open_threaded_home(inbox_max_bytes=1_000_000)
+    alice = home.person("alice")
+    on_nats = online(home, alice)
+    for _ in range(4):
+        on_nats.send(alice.public, b"x" * 150_000)
+    home.close()
+    home.close = lambda: None
+    again = open_threaded_home(inbox_max_bytes=300_000)
+    back = online(again, alice)
+    assert back.send(alice.public, b"one more")["error"]["description"] == "maximum bytes exceeded"
+    assert len(back.pull(4)) == 4
 
 
 def test_midnight_interrupts_nobody(open_threaded_home):
