@@ -80,12 +80,13 @@ def due(tx: Transaction, now: float, limit: int) -> list[OutboxRow]:
     return _page(tx, "accepted = 1 AND due_at <= ? ORDER BY due_at", (now,), limit)
 
 
-def accepted(tx: Transaction, outbox_id: int, now: float, due_at: float) -> None:
-    """The transport took a text; it is sent again at `due_at` unless its receipt comes."""
-    tx.execute(
+def accepted(tx: Transaction, outbox_id: int, now: float, due_at: float) -> bool:
+    """The transport took a text, which is sent again at `due_at` unless its receipt comes; False when it came."""
+    cursor = tx.execute(
         "UPDATE outbox SET accepted = 1, attempts = attempts + 1, attempted_at = ?, due_at = ? WHERE id = ?",
         (now, due_at, outbox_id),
     )
+    return cursor.rowcount > 0
 
 
 def postpone(tx: Transaction, outbox_id: int, due_at: float) -> None:

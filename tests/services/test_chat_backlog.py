@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from kezd.runtime.backoff import BackoffPolicy
 from kezd.services.chat.backlog import PROBE, Backlog
-from kezd.services.chat.pacing import EAGER, ENOUGH, WINDOW, Pacer
+from kezd.services.chat.pacing import EAGER, WINDOW, Pacer
 
+ENOUGH = 200
 POLICY = BackoffPolicy(first=1.0, ceiling=8.0)
 
 
@@ -83,7 +84,7 @@ def test_what_found_no_room_is_read_later():
 
 @given(st.lists(st.tuples(st.integers(1, 40), st.floats(0.0, 0.2)), max_size=60))
 def test_no_receipt_waits_longer_than_a_window(arrivals):
-    pacer, now = Pacer(), 0.0
+    pacer, now = Pacer(ENOUGH), 0.0
     for count, pause in arrivals:
         now += pause
         pacer.owe(count, now)
@@ -94,7 +95,7 @@ def test_no_receipt_waits_longer_than_a_window(arrivals):
 
 
 def test_receipts_are_eager_when_idle_and_patient_under_load():
-    pacer = Pacer()
+    pacer = Pacer(ENOUGH)
     for number in range(EAGER):
         pacer.owe(1, 10.0 + number * WINDOW / EAGER / 2)
         assert pacer.delay == 0.0

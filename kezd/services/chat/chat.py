@@ -42,6 +42,8 @@ from kezd.store.streams import Undecoded
 INLINE_MAX = 4
 """Envelopes opened in the Trio thread; more go to another thread, 0.1 ms each is too long a pause."""
 REOPEN_LIMIT = 64
+RECEIPTS_ENOUGH = 200
+"""Receipts that are sent together without waiting for more."""
 STUCK_RETRY = 60.0
 """Seconds until receipts that had no route are tried again without a reason."""
 HOUSEKEEPING = 3600.0
@@ -71,7 +73,7 @@ class Chat(ChatHistory):
         self._steady = SteadyClock(clock)
         self._settings = settings
         self._rules = Rules(restored_at)
-        self._pacer = Pacer()
+        self._pacer = Pacer(RECEIPTS_ENOUGH)
         self._receipts_bell = Bell()
         self._enough_bell = Bell()
         self._stuck: set[int] = set()

@@ -23,6 +23,7 @@ from kezd.runtime.transport import Destination, LinkState, TransportUnavailableE
 from kezd.services.chat.backlog import Backlog, Walk
 from kezd.services.chat.loops import Bell, endless, write_patiently
 from kezd.services.chat.outgoing import Envelope, destination
+from kezd.services.chat.pacing import Pacer
 from kezd.services.chat.results import Fate, Unroutable, expire, passes, record
 from kezd.services.chat.steady import SteadyClock
 from kezd.services.ports import ContactBook, MessageTransport
@@ -37,6 +38,9 @@ WORKERS = 256
 IN_HAND_MAX = 1024
 IN_HAND_BYTES = 8 * 1024 * 1024
 PAGE = 256
+RECORD_PAUSE = 0.1
+"""Seconds, under load: where the delivered receipt comes sooner, there is nothing left to write."""
+RESULTS_ENOUGH = IN_HAND_MAX // 2
 REPUBLISH_CHECK = 60.0
 """Seconds between looks for accepted messages that have to be sent again."""
 RECONNECT_BASE = 6 * 3600.0
@@ -70,6 +74,7 @@ class Outbox:
         self._in_hand: set[int] = set()
         self._threads: Counter[int] = Counter()
         self._bytes = 0
+        self._pacer = Pacer(RESULTS_ENOUGH)
         self._results: list[tuple[OutboxRow, Fate]] = []
         self._online = False
         self._closing = False
@@ -182,11 +187,15 @@ class Outbox:
         if passes(fate) and not row.accepted:
             self._backlog.hold(row.conversation, self._steady.now())
         self._results.append((row, fate))
+        self._pacer.owe(1, self._steady.now())
         self._result_bell.ring()
 
     async def _record_loop(self) -> None:
         while True:
             await self._result_bell.wait()
+            if self._pacer.delay:
+                await trio.sleep(RECORD_PAUSE)
+            self._pacer.flush()
             results, self._results = self._results, []
             await write_patiently(
                 self._db, partial(record, self._contacts, results, self._steady.now(), self._settings)

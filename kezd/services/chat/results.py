@@ -85,7 +85,8 @@ def _accept(tx: Transaction, names: Names, row: OutboxRow, now: float, settings:
     if row.message is None:
         outbox.remove(tx, row.id)
         return
-    outbox.accepted(tx, row.id, now, now + settings.republish_after_s)
+    if not outbox.accepted(tx, row.id, now, now + settings.republish_after_s):
+        return  # its receipt was faster
     changed = messages.advance(tx, row.message, State.ACCEPTED)
     if changed is not None:
         names.emit(STATE, changed)
