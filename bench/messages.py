@@ -62,7 +62,7 @@ def _under(setting: str, scale: Scale) -> Table:
             f"Pipelined: {scale.pipelined:,} messages from one client process, one connection, with idempotency keys;"
             f" one by one: {scale.singles:,}, the next when the receipt is back. Medians of {scale.rounds} rounds.",
             "Baseline: nats-py on uvloop on the same nats-server, file storage: publishes acknowledged by the server,"
-            " a second process pulls and acknowledges; one by one: publish → delivered to a second connection.",
+            " a second process pulls and acknowledges; one by one: publish → delivered in the second process.",
         ],
     )
 
@@ -90,5 +90,12 @@ def _bare_pipelined(pair: Pair, scale: Scale) -> Sample:
 
 def _bare_single(pair: Pair, scale: Scale) -> Sample:
     arguments = (str(pair.home.directory), pair.home.nats_url, str(scale.singles), str(BYTES))
-    heard = run("bare_nats", "single", *arguments)
+    with tempfile.TemporaryDirectory(prefix="kezd-bench-") as directory:
+        back = str(Path(directory) / "back")
+        with Child.start("bare_nats", "single", *arguments, back) as sender:
+            sender.hear()
+            with Child.start("bare_nats", "answer", *arguments, back) as receiver:
+                receiver.hear()
+                sender.tell("go")
+                heard = sender.hear()
     return {name: seconds * 1000 for name, seconds in heard.items()}
