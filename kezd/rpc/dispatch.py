@@ -99,7 +99,7 @@ class BoundMethod:
             return await self._handler(session, params)
         if params.dry_run and method.name not in DRY_RUN:
             raise RequestError(
-                Slug.INVALID_ARGUMENT, f"{method.name} has no dry run", detail={"field": "dry_run"}
+                Slug.INVALID_ARGUMENT, f"`dry_run`: {method.name} has none", detail={"field": "dry_run"}
             )
         once = make_once(session, method.name, params)
         if once is None or self._atomic:

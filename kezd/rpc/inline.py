@@ -28,7 +28,7 @@ def run_inline(coroutine: Coroutine[Any, Any, T], on_block: Callable[[], object]
     while True:
         try:
             sent = yield trap
-        except BaseException as error:  # noqa: BLE001 - handed on to the coroutine, as `yield from` does
+        except BaseException as error:  # noqa: ASYNC103, BLE001 - handed on to the coroutine, as `yield from` does
             step: Callable[[], Any] = _thrower(coroutine, error)
         else:
             step = _sender(coroutine, sent)

@@ -69,6 +69,7 @@ class Outbox:
 
     async def wait_room(self) -> None:
         """Wait until little enough is waiting, or the connection is broken."""
+        self.flush()
         while self.full and not self.broken:
             await self._wait_progress()
 
