@@ -97,7 +97,7 @@ class LoopThread:
             await self._ready.wait()
             yield self
         finally:
-            await self._close()
+            await self._close()  # noqa: ASYNC102 - shielded and bounded inside
 
     def to_loop(self, function: Callable[[*Ts], object], *args: *Ts) -> None:
         """Run `function(*args)` on the loop soon, after what was handed over before. Trio's thread only."""

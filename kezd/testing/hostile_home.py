@@ -96,7 +96,7 @@ class HostileHome:
         port = listener.socket.getsockname()[1]
         self = cls(server, f"http://127.0.0.1:{port}")
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(trio.serve_listeners, self._serve, [listener])
+            await nursery.start(trio.serve_listeners, self._serve, [listener])
             yield self
             nursery.cancel_scope.cancel()
 
