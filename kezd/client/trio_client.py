@@ -76,9 +76,7 @@ class TrioClient:
         return await self._call(method, params, None)
 
     @asynccontextmanager
-    async def events(
-        self, topics: list[str], since: Json | None = None
-    ) -> AsyncIterator[AsyncIterator[Json]]:
+    async def events(self, topics: list[str], since: Json | None = None) -> AsyncIterator["Events"]:
         """Listen for the length of the block. Who falls behind is taken up where they were.
 
         Args:
@@ -89,27 +87,23 @@ class TrioClient:
             UnavailableError: while iterating, when the daemon stops or goes away.
             RequestError: `cannot_replay`.
         """
-        listening = await self._subscribe(topics, since)
-
-        async def iterate() -> AsyncIterator[Json]:
-            nonlocal listening
-            while True:
-                async for message in listening.received:
-                    if message["method"] == EVENT:
-                        listening.seq = max(listening.seq, message["params"]["seq"])
-                        yield message["params"]
-                if self._ended is not None:
-                    raise self._ended
-                await self._unsubscribe(listening)
-                since = {"epoch": listening.epoch, "seq": listening.seq}
-                listening = await self._subscribe(topics, since)
-
-        iterator = iterate()
+        events = Events(self, topics, await self._subscribe(topics, since))
         try:
-            yield iterator
+            yield events
         finally:
             with trio.move_on_after(CLOSE_GRACE, shield=True):
-                await self._unsubscribe(listening)
+                await self._unsubscribe(events.listening)
+
+    async def resume(self, topics: list[str], listening: "_Listening") -> "_Listening":
+        """Take up a subscription that ended, where it was.
+
+        Raises:
+            KezdError: the connection has ended, or `cannot_replay`.
+        """
+        if self._ended is not None:
+            raise self._ended
+        await self._unsubscribe(listening)
+        return await self._subscribe(topics, {"epoch": listening.epoch, "seq": listening.seq})
 
     async def _call(self, method: str, params: Json, channel: trio.MemorySendChannel[Json] | None) -> Json:
         async with self._slots:
@@ -211,6 +205,31 @@ class TrioClient:
         self._waiting.clear()
         for channel in self._subscriptions.values():
             channel.close()
+
+
+class Events:
+    """Events as they come: `async for event in events`."""
+
+    def __init__(self, client: TrioClient, topics: list[str], listening: _Listening) -> None:
+        self._client = client
+        self._topics = topics
+        self.listening = listening
+
+    def __aiter__(self) -> "Events":
+        return self
+
+    async def __anext__(self) -> Json:
+        """The next event, `{epoch, seq, topic, event}`."""
+        while True:
+            try:
+                message = await self.listening.received.receive()
+            except trio.EndOfChannel:
+                self.listening = await self._client.resume(self._topics, self.listening)
+                continue
+            if message["method"] == EVENT:
+                event: Json = message["params"]
+                self.listening.seq = max(self.listening.seq, event["seq"])
+                return event
 
 
 @asynccontextmanager
