@@ -93,6 +93,14 @@ class GuardedClient(Client):
             if writer is not None:
                 writer.transport.abort()
 
+    def cancel_subscriptions(self) -> None:
+        """End the tasks that nats-py forgets when its last flush meets a broken socket."""
+        for subscription in self._subs.values():
+            task: Any = subscription._wait_for_msgs_task  # noqa: SLF001 - no public way to it
+            if task is not None:
+                task.cancel()
+        self._subs.clear()
+
 
 async def open_client(
     endpoint: Endpoint,
@@ -153,6 +161,7 @@ async def close_client(client: GuardedClient) -> None:
             await asyncio.wait({closing}, timeout=CLOSE_GRACE)
     finally:
         client.abort()
+        client.cancel_subscriptions()
         closing.cancel()
     # RuntimeError: nats-py flushes its buffer into a socket that is closed already
     with contextlib.suppress(OSError, RuntimeError, nats.errors.Error, asyncio.CancelledError):
