@@ -29,6 +29,8 @@ Json = dict[str, Any]
 PATIENCE = 30.0
 """Seconds that anything may take on a busy machine."""
 POLL = 0.02
+ACK_WAIT = 2.0
+"""Seconds until the broker gives out again what a killed peer had taken."""
 PAGE = 500
 GONE = frozenset({Slug.NOT_RUNNING, Slug.STOPPING, Slug.OFFLINE})
 ARRIVED = frozenset({"received", "seen"})
@@ -62,6 +64,8 @@ class Person:
         self.deaths = 0
         """How often its daemon was found dead."""
         self._client: Client | None = None
+        self._life = 0
+        """Which of the daemon's lives the connection is to."""
 
     def call(self, method: str, **params: Any) -> Json:
         """One call on a connection that is kept while it works.
@@ -69,8 +73,10 @@ class Person:
         Raises:
             KezdError: what the daemon answered.
         """
+        if self._life != len(self.peer.exit_codes):
+            self.hang_up()  # that daemon has gone
         client = self._client or Client.connect(str(self.peer.socket), timeout=PATIENCE)
-        self._client = None
+        self._client, self._life = None, len(self.peer.exit_codes)
         try:
             result = client.call(method, **params)
         except KezdError as error:
@@ -254,18 +260,21 @@ class World:
             yield world
         world.check_logs()
 
-    def home(self, server: str = "kez.test", **options: Any) -> HomeProcess:
-        """Start a home server."""
+    def home(
+        self, server: str = "kez.test", *, extra_args: Sequence[str] = (), **options: Any
+    ) -> HomeProcess:
+        """Start a home server, in a hurry to deliver again what was taken and not acknowledged."""
         directory = self.directory / f"home{len(self.homes)}"
-        home = self._stack.enter_context(HomeProcess.start(directory, server=server, **options))
+        arguments = ("--ack-wait", str(ACK_WAIT), *extra_args)
+        opening = HomeProcess.start(directory, server=server, extra_args=arguments, **options)
+        home = self._stack.enter_context(opening)
         self.homes.append(home)
         return home
 
     def person(self, name: str, home_url: str, **options: Any) -> Person:
         """Start a peer without an identity."""
-        peer = self._stack.enter_context(
-            PeerProcess.running(self.directory / name, home_url=home_url, **options)
-        )
+        directory = options.pop("directory", self.directory / name)
+        peer = self._stack.enter_context(PeerProcess.running(directory, home_url=home_url, **options))
         person = Person(name.partition("-")[0], peer)
         self._stack.callback(person.hang_up)
         self.people.append(person)
@@ -322,6 +331,19 @@ def elapsed_at_most(seconds: float) -> Iterator[None]:
         raise BrokenPromiseError(f"took {took:.1f} s, {seconds:g} s were allowed")
 
 
+def kill_nats(home: HomeProcess) -> None:
+    """SIGKILL to nats-server, as soon as there is one (home may be starting it again)."""
+
+    def killed() -> bool:
+        try:
+            home.kill_nats()
+        except ProcessLookupError:
+            return False
+        return True
+
+    wait_until("there is a nats-server", killed)
+
+
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
     """A process that neither runs nor ends for the length of the block."""
@@ -337,5 +359,6 @@ def shifted(home: HomeProcess, clock_offset: float) -> Iterator[HomeProcess]:
     """A stopped home, running again on its directory and ports with a clock that is wrong."""
     ports = {"--bind": home.url, "--internal-bind": home.internal_url, "--nats-bind": home.nats_url}
     arguments = [word for flag, url in ports.items() for word in (flag, urlsplit(url).netloc)]
+    arguments += ["--ack-wait", str(ACK_WAIT)]
     with HomeProcess.start(home.directory, clock_offset=clock_offset, extra_args=arguments) as again:
         yield again

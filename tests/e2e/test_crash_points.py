@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from kezd.testing.crash_peer import Point
+from kezd.testing.crash_points import Point
 from kezd.testing.people import World
 
 TEXTS = 6
@@ -57,7 +57,7 @@ def test_a_recipient_that_dies_loses_nothing(world: World, point: Point, count: 
     assert bob.deaths == 1
 
 
-@pytest.mark.parametrize("count", range(1, 16, 2))
+@pytest.mark.parametrize("count", [1, 3, 5, 7])
 def test_registering_survives_a_death_at_any_commit(world: World, count: int) -> None:
     home = world.home()
     bob = world.registered("bob", home.url)
@@ -66,8 +66,9 @@ def test_registering_survives_a_death_at_any_commit(world: World, count: int) ->
     alice.peer.restart(crash=Point.COMMIT.at(count))
     alice.survive("identity.register", handle="alice")
     alice.wait_online()
+    assert alice.deaths == 1
     assert alice.call("identity.show")["state"] == "active"
-    assert alice.call("identity.show")["chain_seq"] == 1, "two events and no third"
+    assert alice.call("identity.show")["chain_seq"] == 2, "two events and no third"
     bob.add("@alice")
     alice.add("@bob")
     hello = bob.send("@alice", "hello")

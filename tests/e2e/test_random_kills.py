@@ -14,7 +14,7 @@ from collections.abc import Callable
 import pytest
 
 from kezd.errors import KezdError
-from kezd.testing.people import GONE, PATIENCE, BrokenPromiseError, Person, World
+from kezd.testing.people import GONE, PATIENCE, BrokenPromiseError, Person, World, kill_nats
 
 TEXTS_BETWEEN_LOOKS = 10
 
@@ -78,7 +78,7 @@ def run(world: World, *, texts: int, kills: int) -> None:
         home.restart()
 
     victims: list[Callable[[], None]] = [
-        lambda: kill_and_start(alice), lambda: kill_and_start(bob), home.kill_nats, kill_home,
+        lambda: kill_and_start(alice), lambda: kill_and_start(bob), lambda: kill_nats(home), kill_home,
     ]  # fmt: skip
     plan = [victims[i % len(victims)] for i in range(kills)]
     chance.shuffle(plan)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kezd.testing.people import Person, World, frozen, wait_until
+from kezd.testing.people import Person, World, frozen, kill_nats, wait_until
 
 ROUNDS = 3
 TEXTS = 15
@@ -23,7 +23,7 @@ def test_killed_under_traffic(world: World, what: str) -> None:
     for round_number in range(ROUNDS):
         talk(alice, bob, sent, round_number)
         if what in ("nats", "both"):
-            home.kill_nats()
+            kill_nats(home)
         if what in ("home", "both"):
             home.kill()
         talk(alice, bob, sent, round_number)
