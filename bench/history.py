@@ -40,7 +40,7 @@ WORDS = "the quick brown fox jumps over the lazy dog and is not seen again befor
 class OneFriend:
     """A contact book with one name in it."""
 
-    async def resolve(self, name: str) -> PublicKey:
+    def named(self, tx: Transaction, name: str) -> PublicKey:
         """Always the friend."""
         return FRIEND
 

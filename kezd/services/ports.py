@@ -88,6 +88,7 @@ class Route:
     inbox: str
     device: str
     accepts: tuple[int, ...]
+    handle: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Sender:
 class ContactBook(Protocol):
     """What chat needs of contacts (`services.contacts`). Sync methods run inside a transaction."""
 
-    async def resolve(self, name: str) -> PublicKey:
+    def named(self, tx: Transaction, name: str) -> PublicKey:
         """Genesis of a contact given by handle or primary. `RequestError(NOT_A_CONTACT)`."""
         ...
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from kezd.kez.keys import PublicKey
 from kezd.store.database import Row, Transaction
@@ -95,6 +96,8 @@ _SORT_KEY = "coalesce(handle, '~' || hex(genesis))"
 """Contacts with a handle come first, by it: `~` sorts after everything a handle may hold."""
 
 
+# A memo of a pure function: each message asks for its contact, and the row is nearly always the same.
+@lru_cache(maxsize=1024)
 def _contact(row: Row) -> StoredContact:
     genesis, state, handle, added_at, checked_at, failures, current, seq, head, url, etag, nats, inbox = row[
         :13

@@ -201,7 +201,7 @@ class _Worker:
             return outcome.Error(translate(error))
 
     def _batch(self, jobs: list[_Job]) -> tuple[_Finished, list[Event]]:
-        """All jobs in one transaction; if any fails, each in its own."""
+        """All jobs in one transaction; if any fails after it changed something, each in its own."""
         try:
             return self._transaction(jobs)
         except Exception as error:  # noqa: BLE001 - carried to the tasks that asked
@@ -218,11 +218,21 @@ class _Worker:
             events += emitted
         return finished, events
 
+    def _run(self, job: _Job, transaction: Transaction) -> outcome.Outcome[Any]:
+        """Run one job; a refusal that changed nothing is its result and nobody else's trouble."""
+        changes = self._connection.total_changes
+        try:
+            return outcome.Value(job.function(transaction))
+        except KezdError as error:
+            if self._connection.total_changes != changes:
+                raise
+            return outcome.Error(error)
+
     def _transaction(self, jobs: list[_Job]) -> tuple[_Finished, list[Event]]:
         transaction = Transaction(self._connection, self._clock.now())
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            finished: _Finished = [(job, outcome.Value(job.function(transaction))) for job in jobs]
+            finished = [(job, self._run(job, transaction)) for job in jobs]
             self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:

@@ -69,11 +69,11 @@ class Book:
 
         await self._db.write(write)
 
-    async def resolve(self, name: str) -> PublicKey:
+    def named(self, tx: Transaction, name: str) -> PublicKey:
         """By handle or primary."""
         if name in self._names:
             return self._names[name]
-        for key, contact in await self._db.read(_all):
+        for key, contact in _all(tx):
             if name in (key.primary, contact["handle"]):
                 self._names[name] = key
                 return key
@@ -88,7 +88,7 @@ class Book:
             raise error_for(Slug(contact["trouble"]))
         if contact["state"] != "accepted":
             raise RequestError(Slug.BLOCKED if contact["state"] == "blocked" else Slug.REQUEST_PENDING)
-        return Route(genesis, genesis, self._url, inbox_prefix(genesis), "0", (VERSION,))
+        return Route(genesis, genesis, self._url, inbox_prefix(genesis), "0", (VERSION,), contact["handle"])
 
     def sender(self, tx: Transaction, key: PublicKey) -> Sender:
         """A contact, or a new request."""

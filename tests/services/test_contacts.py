@@ -119,8 +119,8 @@ async def test_two_people_add_each_other_on_a_real_home(profiles: ProfileService
                 assert len(back.safety_words) == 12
                 assert back.safety_words == seen.safety_words
                 bobs = (await bob.identity.wait_active()).primary
-                assert await of_alice.resolve(bob_name) == bobs
-                assert await of_alice.resolve(bobs.primary) == bobs
+                assert await alice.db.read(lambda tx: of_alice.named(tx, bob_name)) == bobs
+                assert await alice.db.read(lambda tx: of_alice.named(tx, bobs.primary)) == bobs
                 route = await alice.db.read(lambda tx: of_alice.route(tx, bobs))
                 assert (route.recipient, route.inbox, route.device) == (bobs, f"kez.inbox.{bobs.hex}", "0")
                 assert route.nats_url == (await bob.identity.wait_active()).nats_url
@@ -219,7 +219,10 @@ async def test_lists_are_in_order_and_paged(tmp_path: Path) -> None:
                     break
             assert found == [f"name{number}@evil.test" for number in range(5)] + [None, None]
             assert await w.slug(w.contacts.show, "name0") is Slug.NOT_A_CONTACT  # no server of ours to imply
-            assert await w.slug(w.contacts.resolve, "ed25519:nonsense") is Slug.NOT_A_CONTACT
+            assert (
+                await w.slug(w.db.read, lambda tx: w.contacts.named(tx, "ed25519:nonsense"))
+                is Slug.NOT_A_CONTACT
+            )
             assert await w.slug(w.db.read, lambda tx: w.contacts.route(tx, ME.genesis)) is Slug.NOT_A_CONTACT
 
 
@@ -251,7 +254,7 @@ async def test_a_changed_key_stops_sending_until_the_new_one_is_trusted(tmp_path
                 "bobby@evil.test",
                 None,
             )
-            assert await w.contacts.resolve("bobby") == second.genesis
+            assert await w.db.read(lambda tx: w.contacts.named(tx, "bobby")) == second.genesis
             old = await w.contacts.show(first.genesis.primary)
             assert (old.handle, old.alarm, old.state) == (None, None, "accepted")
             assert (await w.route(second)).recipient == second.genesis
@@ -408,7 +411,7 @@ async def test_a_chain_goes_on_and_a_rotated_key_stays_the_same_contact(tmp_path
             for key in (bob.genesis, bob.signer.public):
                 sender = await w.db.write(lambda tx, key=key: w.contacts.sender(tx, key))
                 assert (sender.genesis, sender.state) == (bob.genesis, "accepted")
-            assert await w.contacts.resolve(bob.signer.public.primary) == bob.genesis
+            assert await w.db.read(lambda tx: w.contacts.named(tx, bob.signer.public.primary)) == bob.genesis
 
 
 async def test_a_key_that_retired_long_ago_speaks_for_nobody(tmp_path: Path) -> None:

@@ -71,6 +71,32 @@ async def test_events_are_published_after_their_commit_and_in_order(tmp_path):
     assert seen == list(range(1, 51))
 
 
+async def test_a_write_that_refuses_before_it_changed_anything_has_nothing_run_twice(tmp_path):
+    runs = []
+
+    def refuse(tx: Transaction) -> None:
+        runs.append("refused")
+        raise RequestError(Slug.NOT_A_CONTACT)
+
+    def count(tx: Transaction) -> None:
+        runs.append("written")
+        emit(1, tx)
+
+    with trio.fail_after(10):
+        async with opened(tmp_path) as db:
+
+            async def refused() -> None:
+                with pytest.raises(RequestError):
+                    await db.write(refuse)
+
+            async with trio.open_nursery() as nursery:
+                for _ in range(50):
+                    nursery.start_soon(db.write, count)
+                    nursery.start_soon(refused)
+            assert len(await db.read(logged)) == 50
+    assert sorted(runs) == ["refused"] * 50 + ["written"] * 50
+
+
 async def test_a_cancelled_caller_learns_what_became_of_its_write(tmp_path):
     with trio.fail_after(10):
         async with opened(tmp_path) as db:

@@ -130,17 +130,18 @@ class Chat(ChatHistory):
             StoreError: `disk_full`, `store_failed`; nothing was queued.
         """
         body = check_text(text)
-        genesis = await self._contacts.resolve(to)
         if dry_run:
             return await self._db.read(
-                lambda tx: preview(tx, self._contacts, genesis, text, self._clock.now())
+                lambda tx: preview(tx, self._contacts, self._contacts.named(tx, to), text, self._clock.now())
             )
-        queued = await self._db.write(partial(self._queue, genesis, body, once))
+        queued = await self._db.write(partial(self._queue, to, body, once))
         if queued.envelope is not None:
             self._outbox.offer([queued.envelope])
         return queued.result
 
-    def _queue(self, genesis: PublicKey, body: dict[str, str], once: Once | None, tx: Transaction) -> Queued:
+    def _queue(self, to: str, body: dict[str, str], once: Once | None, tx: Transaction) -> Queued:
+        # Who it is for is looked up here and not before: a hop to the reading thread saved.
+        genesis = self._contacts.named(tx, to)
         return queue_text(tx, self._contacts, self._sealer, genesis, body, once, self._steady.now())
 
     async def read(
@@ -152,7 +153,7 @@ class Chat(ChatHistory):
             RequestError: `not_a_contact`, `idempotency_conflict`.
             StoreError: `disk_full`, `store_failed`.
         """
-        genesis = await self._contacts.resolve(contact)
+        genesis = await self._db.read(partial(self._contacts.named, name=contact))
         if dry_run:
             return ReadResult(marked=await self._db.read(partial(_count_unseen, genesis, up_to)))
         earlier = await self._db.read(partial(recall, once=once))

@@ -59,13 +59,12 @@ class ChatHistory:
         """
         before = None if cursor is None else _decode(_PLACE, cursor)
         size = _bounded(limit)
-        genesis = await self._contacts.resolve(contact)
-        return await self._db.read(partial(self._history, genesis, size, before))
+        return await self._db.read(partial(self._history, contact, size, before))
 
     def _history(
-        self, genesis: PublicKey, limit: int, before: tuple[int, ...] | None, tx: Transaction
+        self, contact: str, limit: int, before: tuple[int, ...] | None, tx: Transaction
     ) -> MessagesResult:
-        thread = conversations.find(tx, genesis.raw)
+        thread = conversations.find(tx, self._contacts.named(tx, contact).raw)
         if thread is None:
             return MessagesResult(items=[])
         rows = messages.page(tx, thread.id, None if before is None else (before[0], before[1]), limit)

@@ -122,9 +122,8 @@ def queue_text(
     queued = outbox.add(
         tx, slot.row, slot.conversation, route.recipient.raw, route.device, sealed, steady_now
     )
-    contact = contacts.known(tx, genesis)
     names = Names(tx, contacts)
-    names.put(slot.conversation, genesis, None if contact is None else contact.handle)
+    names.put(slot.conversation, genesis, route.handle)
     result = SendResult(message=names.emit(SENT, message))
     if once is not None:
         remember(tx, once, msgspec.to_builtins(result))

@@ -57,7 +57,13 @@ def route_to(contact: StoredContact) -> Route:
     if VERSION not in contact.accepts:
         raise RequestError(Slug.NO_COMMON_VERSION)
     return Route(
-        contact.genesis, contact.current, contact.nats_url, contact.inbox, FIRST_DEVICE, contact.accepts
+        contact.genesis,
+        contact.current,
+        contact.nats_url,
+        contact.inbox,
+        FIRST_DEVICE,
+        contact.accepts,
+        contact.handle,
     )
 
 

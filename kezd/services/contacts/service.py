@@ -195,9 +195,9 @@ class Contacts:
 
     # --- for chat -------------------------------------------------------------
 
-    async def resolve(self, name: str) -> PublicKey:
+    def named(self, tx: Transaction, name: str) -> PublicKey:
         """Genesis of a contact given by handle or primary. `RequestError(NOT_A_CONTACT)`."""
-        return (await self._contact(name)).genesis
+        return self._named(tx, name).genesis
 
     def route(self, tx: Transaction, genesis: PublicKey) -> Route:
         """How to reach them; see `ports.ContactBook`."""
@@ -347,22 +347,21 @@ class Contacts:
             raise RequestError(Slug.INVALID_ARGUMENT, str(error), detail={"field": "handle"}) from error
 
     async def _contact(self, name: str) -> StoredContact:
-        contact = await self._db.read(lambda tx: self._named(tx, name))
+        return await self._db.read(lambda tx: self._named(tx, name))
+
+    def _named(self, tx: Transaction, name: str) -> StoredContact:
+        try:
+            contact = self._look_up(tx, name.strip())
+        except KezError as error:
+            raise RequestError(Slug.NOT_A_CONTACT) from error
         if contact is None:
             raise RequestError(Slug.NOT_A_CONTACT)
         return contact
 
-    def _named(self, tx: Transaction, name: str) -> StoredContact | None:
-        text = name.strip()
-        if not text.startswith(PRIMARY_PREFIX):
-            try:
-                return contact_by_handle(tx, str(parse_handle(text, self._server)))
-            except HandleError:
-                return None
-        try:
-            key = parse_primary(text)
-        except KezError:
-            return None
+    def _look_up(self, tx: Transaction, name: str) -> StoredContact | None:
+        if not name.startswith(PRIMARY_PREFIX):
+            return contact_by_handle(tx, str(parse_handle(name, self._server)))
+        key = parse_primary(name)
         known = find_key(tx, key)
         return load_contact(tx, key if known is None else known.genesis)
 
