@@ -1,5 +1,6 @@
 """JSON as KEZ signs it, with `rfc8785` as the oracle of the fast path."""
 
+import contextlib
 import json
 import time
 import tracemalloc
@@ -137,3 +138,36 @@ def test_nearly_json_is_json_or_a_typed_error(text):
 
 def test_tuples_are_arrays():
     assert canonicalize({"a": (1, 2)}) == b'{"a":[1,2]}'
+
+
+def depth_of(value):
+    match value:
+        case dict():
+            return 1 + max(map(depth_of, value.values()), default=0)
+        case list():
+            return 1 + max(map(depth_of, value), default=0)
+        case _:
+            return 0
+
+
+BRACKETED = st.recursive(
+    st.sampled_from([None, "[[[", "}", '"]', "\\", '\\"{']),
+    lambda v: st.lists(v, max_size=3) | st.dictionaries(st.sampled_from(["[", '"', "a"]), v, max_size=2),
+    max_leaves=40,
+)
+
+
+@given(BRACKETED, st.integers(1, 6))
+def test_the_depth_is_counted_exactly_whatever_the_texts_hold(value, limit):
+    data = json.dumps(value).encode()
+    if depth_of(value) > limit:
+        with pytest.raises(CanonicalError):
+            parse_json(data, max_depth=limit)
+    else:
+        assert parse_json(data, max_depth=limit) == value
+
+
+@given(st.text(alphabet='[]{}"\\a,:', max_size=400))
+def test_no_heap_of_brackets_reaches_the_parser_deep(text):
+    with contextlib.suppress(CanonicalError):
+        parse_json(text.encode(), max_depth=4)

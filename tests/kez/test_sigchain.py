@@ -298,3 +298,16 @@ def test_anything_is_a_chain_or_a_typed_error(data, text):
         with pytest.raises(KezError):
             decode_bundle(bundle, SIGNER.public)
     assert decode_jsonl(b"", SIGNER.public) == Chain.empty(SIGNER.public)
+
+
+def test_a_chain_keeps_bytes_and_not_what_they_parse_to():
+    # Sixteen MiB of `[]` would be four hundred MiB of lists, for anybody who looks the stranger up.
+    members = {"a": [[] for _ in range(20_000)]}
+    payload = event_payload(SIGNER.public, "later", members, NOW)
+    line = encode_envelope(SIGNER.sigchain_event(payload)) + b"\n"
+    tracemalloc.start()
+    chain = decode_jsonl(line, SIGNER.public)
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert kept < 2 * len(line)
+    assert chain.events[0].members == members

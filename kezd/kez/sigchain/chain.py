@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from kezd.kez.envelope import verify_signature
 from kezd.kez.errors import (
     ConflictError,
     ForkError,
@@ -145,9 +144,9 @@ def _check_place(event: Event, head: Head | None) -> None:
 
 
 def _check_signatures(event: Event, fold: Fold) -> None:
-    if event.envelope.key != fold.current.primary:
+    if event.key != fold.current.primary:
         raise SigchainError(f"event {event.seq} is not signed by the current key")
-    verify_signature(event.envelope, fold.current)
+    event.verify(fold.current)
     if isinstance(event.action, Rotate):
         _check_consent(event, event.action, fold)
 

@@ -1,7 +1,8 @@
 """One event of a sigchain: its payload and its decoding.
 
 Not here: whether it is signed by the right key and follows the head (`Chain.append`). Invariants: an `Event`
-is well formed and its hashes are those of its own bytes; it is true only inside a `Chain`.
+is well formed and its hashes are those of its own bytes; it is true only inside a `Chain`; it keeps bytes and
+not what they parse to, because a stranger's 16 MiB of JSON are some hundreds of MiB of objects.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kezd.kez.envelope import (
+    ALG_ED25519,
     PAYLOAD_VERSION,
     Envelope,
     EnvelopeKind,
@@ -19,10 +21,11 @@ from kezd.kez.envelope import (
 )
 from kezd.kez.errors import SigchainError, shown
 from kezd.kez.jcs import MAX_INT, canonicalize
-from kezd.kez.keys import PublicKey
+from kezd.kez.keys import PublicKey, verify
 from kezd.kez.sigchain.ops import Action, Members, read_action
 from kezd.kez.timestamps import format_timestamp, parse_timestamp
 
+_PAYLOAD_START: Final = len(b'{"kez":"sigchain_event","payload":')
 _BASE: Final = frozenset({"type", "version", "primary", "seq", "prev", "created_at", "op"})
 _OP: Final = re.compile(r"[a-z0-9_]{1,64}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
@@ -41,28 +44,56 @@ class Event:
     """A well-formed event.
 
     Attributes:
-        envelope: the signature envelope.
+        key: the primary that is said to have signed it.
+        sig: 64-byte signature in lower-case hex.
         seq: place in the chain, from 1.
         prev: hash of the event before, None at 1.
         op: the operation's name.
-        members: the operation's members as they were signed.
-        action: the same, read.
+        action: what the operation says, read.
         created_at: unix seconds, as signed.
         encoded: JCS of the whole envelope.
         hash: lower-case hex SHA-256 of `encoded`.
         payload_hash: lower-case hex SHA-256 of JCS of the payload.
     """
 
-    envelope: Envelope
+    key: str
+    sig: str
     seq: int
     prev: str | None
     op: str
-    members: Members
     action: Action
     created_at: int
     encoded: bytes
     hash: str
     payload_hash: str
+
+    @property
+    def envelope(self) -> Envelope:
+        """The signature envelope, decoded anew."""
+        return decode_envelope(self.encoded)
+
+    @property
+    def members(self) -> Members:
+        """The operation's members as they were signed, decoded anew."""
+        return _members(self.envelope.payload)
+
+    def verify(self, key: PublicKey) -> None:
+        """Check that a key signed the payload.
+
+        Raises:
+            SignatureError: it did not.
+        """
+        verify(key, _payload_bytes(self.encoded, self.key, self.sig), bytes.fromhex(self.sig))
+
+
+def _members(payload: dict[str, Any]) -> Members:
+    return {name: value for name, value in payload.items() if name not in _BASE}
+
+
+def _payload_bytes(encoded: bytes, key: str, sig: str) -> bytes:
+    """JCS of the payload, which stands in JCS of the envelope as it is."""
+    end = canonicalize({"alg": ALG_ED25519, "key": key, "sig": sig})
+    return encoded[_PAYLOAD_START : -len(b',"signature":' + end + b"}")]
 
 
 def build_payload(
@@ -115,19 +146,18 @@ def event_from_envelope(envelope: Envelope) -> Event:
         raise SigchainError("prev is the hash of the event before")
     if not isinstance(op, str) or not _OP.fullmatch(op):
         raise SigchainError("the event names no operation")
-    members = {name: value for name, value in payload.items() if name not in _BASE}
     encoded = encode_envelope(envelope)
     return Event(
-        envelope=envelope,
+        key=envelope.key,
+        sig=envelope.sig,
         seq=seq,
         prev=prev,
         op=op,
-        members=members,
-        action=read_action(op, members),
+        action=read_action(op, _members(payload)),
         created_at=parse_timestamp(payload["created_at"]),
         encoded=encoded,
         hash=hashlib.sha256(encoded).hexdigest(),
-        payload_hash=hashlib.sha256(canonicalize(payload)).hexdigest(),
+        payload_hash=hashlib.sha256(_payload_bytes(encoded, envelope.key, envelope.sig)).hexdigest(),
     )
 
 
