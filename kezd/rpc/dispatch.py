@@ -101,8 +101,10 @@ class BoundMethod:
             raise RequestError(
                 Slug.INVALID_ARGUMENT, f"`dry_run`: {method.name} has none", detail={"field": "dry_run"}
             )
+        if self._atomic:  # its handler takes the token along into its own transaction
+            return await self._handler(session, params)
         once = make_once(session, method.name, params)
-        if once is None or self._atomic:
+        if once is None:
             return await self._handler(session, params)
         return await self._remembered(session, params, once)
 
