@@ -1,7 +1,6 @@
 """send, listen, history, read: the conversations."""
 
 import contextlib
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from kezd.client.sync import Client
 from kezd.errors import RequestError, Slug, UnavailableError, error_for
 
 STATES = ("queued", "accepted", "delivered", "read")
-RECONNECT_SECONDS = 1.0
+RECONNECT_SECONDS = 0.5
 TEXT_LIMIT = 4 * 1024 * 1024
 """Bytes read from stdin at most; the daemon has the last word on what is too large."""
 
@@ -31,11 +30,9 @@ def send(context: Context) -> int:
     if options.idempotency_key:
         params["idempotency_key"] = options.idempotency_key
     with context.connect() as client:
-        before = client.call("events.subscribe", topics=["message"]) if options.wait else None
+        since = _end_of_log(client) if options.wait and not options.dry_run else None
         result = client.call("chat.send", **params)
-        if before is not None and not options.dry_run:
-            client.call("events.unsubscribe", subscription=before["subscription"])
-            since = {"epoch": before["epoch"], "seq": before["seq"]}
+        if since is not None:
             with deadline(options.timeout):
                 result["message"] = _wait(client, result["message"], options.wait, since)
     message = result["message"]
@@ -88,6 +85,8 @@ def deadline(seconds: float | None) -> Iterator[None]:
     if seconds is None:
         yield
         return
+    import signal  # only here: it costs start-up time
+
     previous = signal.signal(signal.SIGALRM, expire)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
@@ -178,38 +177,56 @@ def listen(context: Context) -> int:
     """Print what arrives, until interrupted; taken up again where it was when kezd comes back."""
     options = context.options
     since = _parse_since(options.since)
-    waiting = False
+    client = context.connect()
     while True:
         try:
-            with context.connect() as client:
-                if waiting:
-                    note("kezd is back")
-                    waiting = False
+            with client:
+                # A place in the log before the first event: what comes while kezd is away counts, too.
+                since = since or _end_of_log(client)
                 for notification in client.events(options.topics, since):
                     if notification["seq"]:
                         since = {"epoch": notification["epoch"], "seq": notification["seq"]}
                     _print_event(context, notification)
         except UnavailableError as error:
-            if error.slug not in (Slug.NOT_RUNNING, Slug.STOPPING) or not (waiting or error.detail or since):
+            if error.slug not in (Slug.NOT_RUNNING, Slug.STOPPING):
                 raise
-            if not waiting:
-                note("kezd went away; waiting for it (Ctrl-C ends)")
-            waiting = True
-            time.sleep(RECONNECT_SECONDS)
+            note("kezd went away; waiting for it (Ctrl-C ends)")
+            client = _wait_for_kezd(context)
+            note("kezd is back")
         except RequestError as error:
             if error.slug is not Slug.CANNOT_REPLAY or since is None:
                 raise
             note(
                 "events were lost (the log is younger than that): going on from now, kez history has the messages"
             )
-            since = None
+            since, client = None, context.connect()
+
+
+def _end_of_log(client: Client) -> Json:
+    place = client.call("events.subscribe", topics=["message"])
+    client.call("events.unsubscribe", subscription=place["subscription"])
+    return {"epoch": place["epoch"], "seq": place["seq"]}
+
+
+def _wait_for_kezd(context: Context) -> Client:
+    while True:
+        time.sleep(RECONNECT_SECONDS)
+        try:
+            client = context.connect()
+        except UnavailableError as error:
+            if error.slug not in (Slug.NOT_RUNNING, Slug.STOPPING):
+                raise
+            continue
+        if client.session["state"] == "open":
+            return client
+        client.close()  # somebody has to unlock it first
 
 
 def _parse_since(text: str | None) -> Json | None:
     if text is None:
         return None
-    epoch, _, seq = text.partition(":")
-    if not seq.isdecimal():
+    epoch, _, seq = text.rpartition(":")
+    if not epoch or not (seq.isascii() and seq.isdecimal()):
         raise RequestError(Slug.INVALID_ARGUMENT, "--since is EPOCH:SEQ, as in the events' own members")
     return {"epoch": epoch, "seq": int(seq)}
 

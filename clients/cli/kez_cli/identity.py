@@ -10,7 +10,7 @@ from kez_cli.context import (
     with_passphrase,
     write_new_secret_file,
 )
-from kez_cli.terminal import date, note
+from kez_cli.terminal import date, note, show
 from kezd.client.sync import Client
 from kezd.errors import RequestError, Slug
 
@@ -23,7 +23,7 @@ def register(context: Context) -> int:
     with context.connect() as client:
         state = client.call("identity.show")["state"]
         if state in {"none", "unconfirmed"}:
-            _make_key(context, client)
+            _make_key(context, client, state)
         params: Json = {"handle": context.options.handle}
         if context.options.home_url:
             params["home_url"] = context.options.home_url
@@ -31,12 +31,12 @@ def register(context: Context) -> int:
     if context.json:
         context.print_json(identity)
     else:
-        context.terminal.line(f"You are {context.terminal.strong('@' + str(identity['handle']))}.")
+        context.terminal.line(f"You are {context.terminal.strong('@' + show(identity['handle']))}.")
         note("Next: kez add HANDLE, then kez send HANDLE TEXT.")
     return 0
 
 
-def _make_key(context: Context, client: Client) -> None:
+def _make_key(context: Context, client: Client, state: str) -> None:
     options = context.options
     if not options.words_file and not context.interactive():
         raise RequestError(
@@ -44,12 +44,12 @@ def _make_key(context: Context, client: Client) -> None:
             "there is nobody here to write the recovery words down",
             hint="in scripts: kez register HANDLE --words-file NEW_FILE",
         )
-    if options.words_file and os.path.lexists(options.words_file):
+    if options.words_file and state == "none" and os.path.lexists(options.words_file):
         raise RequestError(Slug.INVALID_ARGUMENT, f"{options.words_file} exists already")
     created = with_passphrase(context, client, "identity.create", new=True, words=options.words)
     words, ask = created["words"], created["ask"]
     if options.words_file:
-        write_new_secret_file(options.words_file, " ".join(words) + "\n")
+        _keep_words(options.words_file, words)
         note(f"The {len(words)} recovery words are in {options.words_file}. Move them to paper.")
         client.call("identity.confirm", answers={str(i): words[i - 1] for i in ask})
         return
@@ -64,6 +64,14 @@ def _make_key(context: Context, client: Client) -> None:
             note("Not these. Look at your paper, and try again.")
         else:
             return
+
+
+def _keep_words(path: str, words: list[str]) -> None:
+    """Into a new file; the same words there already are of a call that was cut off."""
+    line = " ".join(words)
+    if os.path.lexists(path) and read_secret_file(path) == line:
+        return
+    write_new_secret_file(path, line + "\n")
 
 
 def _show_words(context: Context, words: list[str]) -> None:
@@ -92,7 +100,7 @@ def restore(context: Context) -> int:
     if context.json:
         context.print_json(identity)
     else:
-        context.terminal.line(f"Welcome back, {context.terminal.strong('@' + str(identity['handle']))}.")
+        context.terminal.line(f"Welcome back, {context.terminal.strong('@' + show(identity['handle']))}.")
         note("Any other installation of this identity stops now and says why.")
     return 0
 
@@ -120,7 +128,7 @@ def whoami(context: Context) -> int:
         context.print_json(identity)
         return 0
     handle = identity.get("handle")
-    context.terminal.line(context.terminal.strong(f"@{handle}" if handle else "(no handle yet)"))
+    context.terminal.line(context.terminal.strong(f"@{show(handle)}" if handle else "(no handle yet)"))
     registered = identity.get("registered_at")
     context.terminal.pairs(
         [

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from kez_cli import chat, identity, peer, people, topics
 from kez_cli.context import Context
@@ -17,12 +18,43 @@ from kez_cli.terminal import note, show
 from kezd.errors import KezdError
 
 INTERRUPTED = 130
-Command = Callable[[Context], int]
+Run = Callable[[Context], int]
+WIDTH = 96
+"""Columns of help at most."""
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Knows its width without `shutil`, which argparse would import for each argument."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_width())
+
+
+def _width() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal():
+        return min(int(columns) or WIDTH, WIDTH)
+    try:
+        return min(os.get_terminal_size(sys.stdout.fileno()).columns, WIDTH)
+    except (OSError, ValueError):
+        return 80
+
+
+class Command(NamedTuple):
+    """One row of the table: what help says, what it takes, what it does."""
+
+    name: str
+    run: Run
+    text: str
+    examples: str
+    arguments: Callable[[argparse.ArgumentParser], None]
 
 
 def _common() -> argparse.ArgumentParser:
     """Options that stand before or behind any command."""
-    parser = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    parser = argparse.ArgumentParser(
+        add_help=False, argument_default=argparse.SUPPRESS, formatter_class=_Help
+    )
     group = parser.add_argument_group("everywhere")
     group.add_argument("--json", action="store_true", help="print the RPC result as JSON")
     group.add_argument("--profile", metavar="NAME", help="which identity of this kezd (default: default)")
@@ -33,48 +65,8 @@ def _common() -> argparse.ArgumentParser:
     return parser
 
 
-class _Commands:
-    """The sub-commands, one call each."""
-
-    def __init__(self, parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
-        self._subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-        self._common = common
-        self.by_name: dict[str, argparse.ArgumentParser] = {}
-
-    def add(self, name: str, run: Command, text: str, example: str = "") -> argparse.ArgumentParser:
-        parser: argparse.ArgumentParser = self._subparsers.add_parser(
-            name,
-            help=text,
-            description=text[0].upper() + text[1:] + ".",
-            epilog=f"example:\n{example}" if example else None,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            parents=[self._common],
-            allow_abbrev=False,
-        )
-        parser.set_defaults(run=run)
-        self.by_name[name] = parser
-        return parser
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """All commands."""
-    common = _common()
-    parser = argparse.ArgumentParser(
-        prog="kez",
-        description="Talk to kezd, the peer that holds your identity.",
-        epilog="begin with:  kez register HANDLE    more: kez help scripting | files | exit-codes",
-        parents=[common],
-        allow_abbrev=False,
-    )
-    commands = _Commands(parser, common)
-    _add_identity(commands)
-    _add_people(commands)
-    _add_chat(commands)
-    _add_peer(commands)
-    helper = commands.add("help", topics.help_topic, "help on a command or a topic", "  kez help exit-codes")
-    helper.add_argument("topic", nargs="?", help="a command, or: exit-codes, scripting, files")
-    helper.set_defaults(parser=parser, commands=commands.by_name)
-    return parser
+def _nothing(_parser: argparse.ArgumentParser) -> None:
+    return
 
 
 def _passphrase(parser: argparse.ArgumentParser) -> None:
@@ -83,13 +75,7 @@ def _passphrase(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_identity(commands: _Commands) -> None:
-    parser = commands.add(
-        "register",
-        identity.register,
-        "make an identity and register its handle",
-        "  kez register alice\n  kez register alice --words-file ~/words.txt    # in scripts",
-    )
+def _register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("handle", help="alice, or alice@server")
     parser.add_argument(
         "--words", type=int, choices=(12, 24), default=24, help="recovery words (default: 24)"
@@ -97,12 +83,9 @@ def _add_identity(commands: _Commands) -> None:
     parser.add_argument("--words-file", metavar="FILE", help="write the words to a new file and ask nothing")
     parser.add_argument("--home-url", metavar="URL", help="the home server (default: by configuration)")
     _passphrase(parser)
-    parser = commands.add(
-        "restore",
-        identity.restore,
-        "bring an identity back from its words",
-        "  kez restore\n  kez restore --words-file words.txt\n  kez restore --takeover    # be the live one again",
-    )
+
+
+def _restore(parser: argparse.ArgumentParser) -> None:
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--words-file", metavar="FILE", help="read the words from a file (-: stdin)")
     group.add_argument(
@@ -110,27 +93,13 @@ def _add_identity(commands: _Commands) -> None:
     )
     parser.add_argument("--home-url", metavar="URL", help="the home server (default: by configuration)")
     _passphrase(parser)
-    commands.add("whoami", identity.whoami, "show your handle and key", "  kez whoami --json")
-    parser = commands.add("words", identity.words, "show your recovery words again", "  kez words")
-    _passphrase(parser)
-    parser = commands.add("unlock", identity.unlock, "open the vault of a locked kezd", "  kez unlock")
-    _passphrase(parser)
 
 
-def _add_people(commands: _Commands) -> None:
-    parser = commands.add(
-        "add",
-        people.add,
-        "find somebody by handle and keep their key",
-        "  kez add @bob\n  kez add bob@other.server",
-    )
-    parser.add_argument("handle")
-    parser = commands.add(
-        "contacts",
-        people.contacts,
-        "list contacts, show one, or decide about one",
-        "  kez contacts\n  kez contacts @bob\n  kez contacts --accept @carol",
-    )
+def _add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("handle", help="@bob, or bob@server")
+
+
+def _contacts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("handle", nargs="?", help="show this contact, with safety words")
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--accept", metavar="HANDLE", help="accept a stranger's message request")
@@ -140,25 +109,16 @@ def _add_people(commands: _Commands) -> None:
     group.add_argument("--refresh", metavar="HANDLE", help="look them up and check their sigchain now")
 
 
-def _add_chat(commands: _Commands) -> None:
-    parser = commands.add(
-        "send",
-        chat.send,
-        "send a message",
-        '  kez send @bob "hello"\n  git diff | kez send @bob\n  kez send @bob done --wait delivered --timeout 30',
-    )
-    parser.add_argument("handle")
+def _send(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("handle", help="@bob, bob@server, or a key")
     parser.add_argument("text", nargs="?", help="the message (none, or -: read it from stdin)")
     parser.add_argument("--wait", choices=chat.STATES[1:], help="wait until it got that far")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="give up waiting after this long")
     parser.add_argument("--idempotency-key", metavar="KEY", help="calls with one key are one message")
     parser.add_argument("--dry-run", action="store_true", help="check everything, send nothing")
-    parser = commands.add(
-        "listen",
-        chat.listen,
-        "print what arrives, as it arrives",
-        "  kez listen\n  kez listen --json | jq .event",
-    )
+
+
+def _listen(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="EPOCH:SEQ", help="begin after this event (default: now)")
     parser.add_argument(
         "--topics",
@@ -167,32 +127,141 @@ def _add_chat(commands: _Commands) -> None:
         default=["message", "contact", "identity"],
         help="default: message contact identity",
     )
-    parser = commands.add(
+
+
+def _history(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("handle", nargs="?", help="whose conversation; none: list them all")
+    parser.add_argument("--limit", type=int, default=50, metavar="N", help="messages a page (default: 50)")
+    parser.add_argument("--cursor", metavar="CURSOR", help="the page after this one, as the last page told")
+
+
+def _read(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("handle", help="whose messages")
+    parser.add_argument("--up-to", type=int, metavar="POSITION", help="only up to this position")
+
+
+def _rpc(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("method", help="rpc.discover lists them")
+    parser.add_argument("params", nargs="?", default="{}", help="a JSON object (-: stdin)")
+
+
+def _help(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("topic", nargs="?", help="a command, or: exit-codes, scripting, files")
+    parser.set_defaults(build_parser=build_parser, names=NAMES)
+
+
+COMMANDS = (
+    Command(
+        "register",
+        identity.register,
+        "make an identity and register its handle",
+        "  kez register alice\n  kez register alice --words-file ~/words.txt    # in scripts",
+        _register,
+    ),
+    Command(
+        "restore",
+        identity.restore,
+        "bring an identity back from its words",
+        "  kez restore\n  kez restore --words-file words.txt\n  kez restore --takeover    # be the live one again",
+        _restore,
+    ),
+    Command("whoami", identity.whoami, "show your handle and key", "  kez whoami --json", _nothing),
+    Command("words", identity.words, "show your recovery words again", "  kez words", _passphrase),
+    Command("unlock", identity.unlock, "open the vault of a locked kezd", "  kez unlock", _passphrase),
+    Command(
+        "add",
+        people.add,
+        "find somebody by handle and keep their key",
+        "  kez add @bob\n  kez add bob@other.server",
+        _add,
+    ),
+    Command(
+        "contacts",
+        people.contacts,
+        "list contacts, show one, or decide about one",
+        "  kez contacts\n  kez contacts @bob\n  kez contacts --accept @carol",
+        _contacts,
+    ),
+    Command(
+        "send",
+        chat.send,
+        "send a message",
+        '  kez send @bob "hello"\n  git diff | kez send @bob\n  kez send @bob done --wait delivered --timeout 30',
+        _send,
+    ),
+    Command(
+        "listen",
+        chat.listen,
+        "print what arrives, as it arrives",
+        "  kez listen\n  kez listen --json | jq .event",
+        _listen,
+    ),
+    Command(
         "history",
         chat.history,
         "show a conversation, or list them",
         "  kez history\n  kez history @bob --limit 20",
-    )
-    parser.add_argument("handle", nargs="?")
-    parser.add_argument("--limit", type=int, default=50, metavar="N", help="messages a page (default: 50)")
-    parser.add_argument("--cursor", metavar="CURSOR", help="the page after this one, as the last page told")
-    parser = commands.add("read", chat.read, "mark a conversation as seen", "  kez read @bob")
-    parser.add_argument("handle")
-    parser.add_argument("--up-to", type=int, metavar="POSITION", help="only up to this position")
-
-
-def _add_peer(commands: _Commands) -> None:
-    commands.add("status", peer.status, "state of the peer and its links", "  kez status --json")
-    commands.add("doctor", peer.doctor, "look for what is wrong, with a fix for each finding", "  kez doctor")
-    commands.add("version", peer.version, "versions of kez and kezd", "  kez version")
-    parser = commands.add(
+        _history,
+    ),
+    Command("read", chat.read, "mark a conversation as seen", "  kez read @bob", _read),
+    Command("status", peer.status, "state of the peer and its links", "  kez status --json", _nothing),
+    Command(
+        "doctor",
+        peer.doctor,
+        "look for what is wrong, with a fix for each finding",
+        "  kez doctor",
+        _nothing,
+    ),
+    Command("version", peer.version, "versions of kez and kezd", "  kez version", _nothing),
+    Command(
         "rpc",
         peer.rpc,
         "call any method of the API",
         '  kez rpc daemon.health\n  kez rpc contacts.show \'{"contact": "@bob"}\'',
+        _rpc,
+    ),
+    Command("help", topics.help_topic, "help on a command or a topic", "  kez help exit-codes", _help),
+)
+NAMES = frozenset(command.name for command in COMMANDS)
+
+
+def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
+    """The parser, with one command or all of them: building all takes longer than most commands run."""
+    common = _common()
+    parser = argparse.ArgumentParser(
+        prog="kez",
+        description="Talk to kezd, the peer that holds your identity.",
+        formatter_class=_Help,
+        epilog="begin with:  kez register HANDLE    more: kez help scripting | files | exit-codes",
+        parents=[common],
+        allow_abbrev=False,
     )
-    parser.add_argument("method", help="rpc.discover lists them")
-    parser.add_argument("params", nargs="?", default="{}", help="a JSON object (-: stdin)")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="kez")
+    for command in COMMANDS:
+        if wanted in (None, command.name):
+            one = subparsers.add_parser(
+                command.name,
+                help=command.text,
+                description=command.text[0].upper() + command.text[1:] + ".",
+                epilog=f"example:\n{command.examples}",
+                formatter_class=_Help,
+                parents=[common],
+                allow_abbrev=False,
+            )
+            command.arguments(one)
+            one.set_defaults(run=command.run)
+    return parser
+
+
+def _wanted(arguments: Sequence[str]) -> str | None:
+    """The command among the arguments, when it is plain which one that is."""
+    rest = iter(arguments)
+    for argument in rest:
+        if argument in ("--profile", "--home-dir", "--color"):
+            next(rest, None)
+        elif not argument.startswith("-"):
+            return argument if argument in NAMES else None
+    return None
 
 
 def _defaults(options: argparse.Namespace) -> argparse.Namespace:
@@ -220,8 +289,9 @@ def _report(error: KezdError, *, as_json: bool) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of `kez`."""
-    parser = build_parser()
-    options = _defaults(parser.parse_args(arguments))
+    given = sys.argv[1:] if arguments is None else arguments
+    parser = build_parser(_wanted(given))
+    options = _defaults(parser.parse_args(given))
     if options.command is None:
         parser.print_help()
         return 2

@@ -15,7 +15,7 @@ def status(context: Context) -> int:
         health = client.call("daemon.health")
         identity = client.call("identity.show") if health["state"] != "locked" else {"state": "locked"}
     if context.json:
-        context.print_json({"health": health, "identity": identity})
+        context.print_json({**health, "identity": identity})
         return 0
     terminal = context.terminal
     handle = identity.get("handle")

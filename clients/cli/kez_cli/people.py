@@ -68,20 +68,20 @@ def _print_contact(context: Context, contact: Json, heading: str = "") -> None:
 
 
 def _list(context: Context, call: Callable[..., Json]) -> None:
-    cursor, count = None, 0
+    contacts: list[Json] = []
+    cursor: str | None = None
     while True:
-        page = call("contacts.list", limit=PAGE, **({"cursor": cursor} if cursor else {}))
-        if context.json:
-            for contact in page["items"]:
-                context.print_json(contact)
-        else:
-            for contact in page["items"]:
-                alarm = contact.get("alarm")
-                mark = context.terminal.bad(f"  ALARM {alarm['kind']}") if alarm else ""
-                context.terminal.line(f"{name_of(contact):<34} {contact['state']}{mark}")
-        count += len(page["items"])
+        page = call("contacts.list", limit=PAGE, cursor=cursor)
+        contacts += page["items"]
         cursor = page.get("next_cursor")
         if not cursor:
             break
-    if not count and not context.json:
+    if context.json:
+        context.print_json({"items": contacts, "next_cursor": None})
+        return
+    for contact in contacts:
+        alarm = contact.get("alarm")
+        mark = context.terminal.bad(f"  ALARM {alarm['kind']}") if alarm else ""
+        context.terminal.line(f"{name_of(contact):<34} {contact['state']}{mark}")
+    if not contacts:
         note("No contacts yet: kez add HANDLE.")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from kez_cli.context import Context
-from kez_cli.terminal import note
+from kez_cli.terminal import note, show
 from kezd.errors import TABLE, RequestError, Slug
 
 SCRIPTING = """\
@@ -39,15 +39,16 @@ def help_topic(context: Context) -> int:
         "scripting": lambda: SCRIPTING,
         "files": lambda: FILES,
     }
+    parser = context.options.build_parser()
     if topic is None:
-        context.options.parser.print_help()
+        parser.print_help()
     elif topic in texts:
         context.terminal.line(texts[topic]().rstrip())
-    elif topic in context.options.commands:
-        context.options.commands[topic].print_help()
+    elif topic in context.options.names:
+        parser.parse_args([topic, "--help"])
     else:
         note(f"Topics: {', '.join(texts)}, and every command.")
-        raise RequestError(Slug.NOT_FOUND, f"no help on {topic!r}")
+        raise RequestError(Slug.NOT_FOUND, f"no help on {show(topic)!r}")
     return 0
 
 
