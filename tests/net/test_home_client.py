@@ -66,7 +66,12 @@ async def test_strange_answers_have_names(page: Page, expected: Slug) -> None:
 async def test_how_long_to_wait_is_told_and_bounded() -> None:
     with trio.fail_after(TEST_SECONDS):
         async with asking() as (client, home):
-            for said, wait in (("7", 7_000), ("999999999", 3_600_000), ("soon", 1_000)):
+            for said, wait in (
+                ("7", 7_000),
+                ("999999999", 3_600_000),
+                ("9" * 5_000, 3_600_000),
+                ("soon", 1_000),
+            ):
                 home.pages["/v1/u/bobby"] = Page(429, b"{}", {"Retry-After": said})
                 with pytest.raises(KezdError) as caught:
                     await client.lookup(BOBBY)
@@ -259,3 +264,22 @@ def test_no_answer_makes_the_parsers_fail_otherwise(body: bytes) -> None:
     ):
         with contextlib.suppress(TrustError):
             parse()
+
+
+@pytest.mark.parametrize("tag", ['"\u00e9"', "\x7f", '"' + "a" * 500 + '"'])
+async def test_a_tag_that_cannot_be_sent_back_is_not_kept(tag: str) -> None:
+    with trio.fail_after(TEST_SECONDS):
+        async with asking() as (client, home):
+            path = home.chain_path(BOB)
+            home.pages[path] = Page(200, b"", {"ETag": tag.encode("latin-1")})  # type: ignore[dict-item]
+            fetched = await client.fetch_chain(home.url + path, BOB.genesis)
+            assert fetched is not None
+            assert fetched.etag == ""
+
+
+async def test_a_tag_of_former_times_that_cannot_be_sent_back_is_not_sent() -> None:
+    with trio.fail_after(TEST_SECONDS):
+        async with asking() as (client, home):
+            home.shows_chain(BOB)
+            fetched = await client.fetch_chain(home.url + home.chain_path(BOB), BOB.genesis, '"\u00e9"')
+            assert fetched is not None

@@ -71,7 +71,8 @@ def test_answers_of_the_stream(answer: dict[str, object], first: bool, result: o
 @pytest.mark.parametrize(
     "answer",
     [b"", b"{}", b"[]", b'{"stream": "S", "seq": 0}', b'{"stream": 7}', b'{"error": {"err_code": 10077}}',
-     b'{"error": {"err_code": 10008, "description": "no leader"}}', b"\xff"],
+     b'{"error": {"err_code": 10008, "description": "no leader"}}', b"\xff",
+     b'{"stream": "\xff"}', b'{"x": ' + b"[" * 9_000],
 )  # fmt: skip
 def test_anything_else_leaves_the_fate_open(answer: bytes) -> None:
     with pytest.raises(TransportUnavailableError):
@@ -98,6 +99,8 @@ def test_a_session_picks_the_tag_of_the_hour() -> None:
         (b'{"error": 7}', TransportUnavailableError),
         (b"{}", TransportUnavailableError),
         (b"no", TransportUnavailableError),
+        (b'{"kind": "\xff"}', TransportUnavailableError),
+        (b'{"x": ' + b"[" * 9_000, TransportUnavailableError),
         (b" " * 20_000, TransportUnavailableError),
     ],
 )

@@ -175,6 +175,7 @@ async def test_a_verified_certificate_gets_the_signature(open_peer) -> None:
         b"INFO \xff\xfe\r\n",
         b'INFO {"max_payload": "much", "nonce": 7, "auth_required": true}\r\n',
         b"INFO " + b"x" * 300_000,
+        b"INFO " + b"[" * 20_000 + b"\r\n",
         b"-ERR 'go away'\r\n",
     ],
 )

@@ -5,6 +5,7 @@ on. Believes nothing: registrations and chains are verified by the services. Kee
 but its connections and the address of the person's own home.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -30,7 +31,7 @@ from kezd.net.home.http import EXCHANGE_SECONDS, Answer, Http
 from kezd.runtime.home_answers import FetchedChain, HandleRecord, HomeInfo
 from kezd.runtime.urls import is_acceptable_url
 
-ETAG_CHARACTERS: Final = 200
+_ETAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,196}"')
 
 
 class HomeClient:
@@ -140,12 +141,15 @@ class HomeClient:
     ) -> FetchedChain | None:
         """The chain's bytes."""
         self._check_chain_url(sigchain_url, genesis)
+        if etag is not None and not _ETAG.fullmatch(etag):
+            etag = None
         headers = {"If-None-Match": etag} if etag else {}
         answer = await self._http.exchange("GET", sigchain_url, max_bytes=MAX_CHAIN, headers=headers)
         match answer.status:
             case 200:
                 tag = answer.headers.get("etag", "")
-                return FetchedChain(answer.body, tag if len(tag) <= ETAG_CHARACTERS else "")
+                # What cannot be sent back as a header would stop every later request.
+                return FetchedChain(answer.body, tag if _ETAG.fullmatch(tag) else "")
             case 304 if etag:
                 return None
             case 404:

@@ -133,12 +133,18 @@ def _reason(error: Exception) -> str:
 def _check_status(answer: Answer) -> None:
     if answer.status == 429:
         seconds = answer.headers.get("retry-after", "")
-        wait = min(int(seconds), RETRY_AFTER_SECONDS_MAX) if seconds.isascii() and seconds.isdigit() else 1
-        raise UnavailableError(Slug.RATE_LIMITED, retry_after_ms=wait * 1000)
+        raise UnavailableError(Slug.RATE_LIMITED, retry_after_ms=_seconds(seconds) * 1000)
     if 300 <= answer.status < 400 and answer.status != 304:
         raise UnavailableError(Slug.HOME_REFUSED, "the server redirects, which is not followed")
     if answer.status >= 500 or answer.status < 200:
         raise UnavailableError(Slug.HOME_UNREACHABLE, f"the server failed (status {answer.status})")
+
+
+def _seconds(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        return 1
+    # Python refuses to read thousands of digits
+    return RETRY_AFTER_SECONDS_MAX if len(text) > 9 else min(int(text), RETRY_AFTER_SECONDS_MAX)
 
 
 def may_point_to(base: str, url: str) -> bool:

@@ -38,7 +38,7 @@ OUTBOUND_BUFFER = 1024 * 1024
 INBOUND_BUFFER = 1024 * 1024
 """Bytes of one unfinished protocol message: a stranger's server does not choose our memory."""
 
-GARBAGE = (ValueError, TypeError, AttributeError, LookupError, AssertionError)
+GARBAGE = (ValueError, TypeError, AttributeError, LookupError, AssertionError, RecursionError)
 """What nats-py raises while connecting to something that does not speak NATS."""
 
 

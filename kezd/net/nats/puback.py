@@ -49,7 +49,8 @@ def decode_puback(data: bytes, *, first_attempt: bool) -> SendResult:
     """
     try:
         ack = _decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    # msgspec lets bad UTF-8 (ValueError) and deep nesting out under their own names
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise TransportUnavailableError("not a publish acknowledgement") from error
     if ack.error is not None:
         return Refused(_refusal(ack.error))

@@ -76,7 +76,8 @@ def decode_session(data: bytes) -> Session:
         answer = msgspec.json.decode(data, type=_Answer)
         if answer.error is None:
             return msgspec.json.decode(data, type=Session)
-    except msgspec.MsgspecError as error:
+    # msgspec lets bad UTF-8 (ValueError) and deep nesting out under their own names
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise TransportUnavailableError(f"not a session answer: {error}") from error
     match answer.error:
         case "superseded":
