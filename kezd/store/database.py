@@ -75,10 +75,16 @@ class Transaction:
 
 
 class _Job:
-    __slots__ = ("function", "task")
+    __slots__ = ("function", "task", "then")
 
-    def __init__(self, function: Callable[[Transaction], Any], task: trio.lowlevel.Task) -> None:
+    def __init__(
+        self,
+        function: Callable[[Transaction], Any],
+        then: Callable[[Any], None] | None,
+        task: trio.lowlevel.Task,
+    ) -> None:
         self.function = function
+        self.then = then
         self.task = task
 
 
@@ -151,8 +157,8 @@ class _Worker:
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         self._thread.start()
 
-    async def run(self, function: Callable[[Transaction], T]) -> T:
-        job = _Job(function, trio.lowlevel.current_task())
+    async def run(self, function: Callable[[Transaction], T], then: Callable[[T], None] | None = None) -> T:
+        job = _Job(function, then, trio.lowlevel.current_task())
         await trio.lowlevel.checkpoint_if_cancelled()
         self.waiting += 1
         self._queue.put(job)
@@ -188,6 +194,8 @@ class _Worker:
         self._bus.publish(events)
         for job, result in finished:
             self.waiting -= 1
+            if job.then is not None and isinstance(result, outcome.Value):
+                job.then(result.value)
             trio.lowlevel.reschedule(job.task, result)
 
     def _read(self, jobs: list[_Job]) -> tuple[_Finished, list[Event]]:
@@ -277,8 +285,12 @@ class Database:
         """Writes handed in and not yet committed, for `daemon.health`."""
         return self._writer.waiting
 
-    async def write(self, function: Callable[[Transaction], T]) -> T:
+    async def write(self, function: Callable[[Transaction], T], then: Callable[[T], None] | None = None) -> T:
         """Run `function` in a write transaction and return its result once committed.
+
+        `then` is called with the result right after the commit, in Trio's thread and in the
+        order of the writes, which the order in which their callers go on is not. It must not
+        raise or wait.
 
         `function` runs in another thread, may share its transaction with others, and may be
         run a second time when one of those fails: it must touch nothing but its transaction.
@@ -287,7 +299,7 @@ class Database:
         Raises:
             StoreError: `disk_full` or `store_failed`.
         """
-        return await self._writer.run(function)
+        return await self._writer.run(function, then)
 
     async def read(self, function: Callable[[Transaction], T]) -> T:
         """Run `function` against the last committed state and return its result."""

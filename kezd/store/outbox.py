@@ -82,11 +82,11 @@ def due(tx: Transaction, now: float, limit: int) -> list[OutboxRow]:
 
 def accepted(tx: Transaction, outbox_id: int, now: float, due_at: float) -> bool:
     """The transport took a text, which is sent again at `due_at` unless its receipt comes; False when it came."""
-    cursor = tx.execute(
+    changed: int = tx.execute(
         "UPDATE outbox SET accepted = 1, attempts = attempts + 1, attempted_at = ?, due_at = ? WHERE id = ?",
         (now, due_at, outbox_id),
-    )
-    return cursor.rowcount > 0
+    ).rowcount
+    return changed > 0
 
 
 def postpone(tx: Transaction, outbox_id: int, due_at: float) -> None:

@@ -93,6 +93,21 @@ async def test_many_both_ways_in_order(people):
             await until(complete)
 
 
+async def test_what_is_sent_at_once_leaves_in_its_order(people):
+    """Nothing arrives before what comes before it, although many callers wait for one commit."""
+    alice, bob = people
+    with trio.fail_after(20):
+        async with alice.online() as a, bob.online() as b:
+            for burst in range(5):
+                async with trio.open_nursery() as nursery:
+                    for number in range(40):
+                        nursery.start_soon(a.chat.send, bob.handle, f"{burst} {number}")
+            await until(has_states, a, bob, ["delivered"] * 200)
+            assert await logged(b, "missing_filled") == []
+            arrived = [event["message"]["position"] for event in await logged(b, "received")]
+            assert arrived == list(range(1, 201))
+
+
 async def test_somebody_away_gets_it_later(people, broker):
     alice, bob = people
     with trio.fail_after(10):

@@ -97,6 +97,27 @@ async def test_a_write_that_refuses_before_it_changed_anything_has_nothing_run_t
     assert sorted(runs) == ["refused"] * 50 + ["written"] * 50
 
 
+async def test_what_follows_a_write_follows_in_the_order_of_the_writes(tmp_path):
+    """Trio wakes the callers in any order."""
+    order: list[int] = []
+    with trio.fail_after(10):
+        async with opened(tmp_path) as db:
+            for _ in range(20):
+                async with trio.open_nursery() as nursery:
+                    for number in range(50):
+                        nursery.start_soon(db.write, functools.partial(emit, number), order.append)
+            assert order == await db.read(logged)
+
+
+async def test_nothing_follows_a_write_that_failed(tmp_path):
+    followed: list[object] = []
+    with trio.fail_after(10):
+        async with opened(tmp_path) as db:
+            with pytest.raises(RequestError):
+                await db.write(fail, followed.append)
+    assert followed == []
+
+
 async def test_a_cancelled_caller_learns_what_became_of_its_write(tmp_path):
     with trio.fail_after(10):
         async with opened(tmp_path) as db:

@@ -134,10 +134,12 @@ class Chat(ChatHistory):
             return await self._db.read(
                 lambda tx: preview(tx, self._contacts, self._contacts.named(tx, to), text, self._clock.now())
             )
-        queued = await self._db.write(partial(self._queue, to, body, once))
+        queued = await self._db.write(partial(self._queue, to, body, once), then=self._offer)
+        return queued.result
+
+    def _offer(self, queued: Queued) -> None:
         if queued.envelope is not None:
             self._outbox.offer([queued.envelope])
-        return queued.result
 
     def _queue(self, to: str, body: dict[str, str], once: Once | None, tx: Transaction) -> Queued:
         # Who it is for is looked up here and not before: a hop to the reading thread saved.
