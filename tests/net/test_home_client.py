@@ -283,3 +283,12 @@ async def test_a_tag_of_former_times_that_cannot_be_sent_back_is_not_sent() -> N
             home.shows_chain(BOB)
             fetched = await client.fetch_chain(home.url + home.chain_path(BOB), BOB.genesis, '"\u00e9"')
             assert fetched is not None
+
+
+@pytest.mark.parametrize("host", ["a" * 70 + ".invalid", "a..invalid", "xn--a.invalid", "xn--", "a" * 300])
+async def test_a_name_that_cannot_be_resolved_is_no_answer(host: str) -> None:
+    with trio.fail_after(TEST_SECONDS):
+        async with asking() as (client, home):
+            url = f"https://{host}{home.chain_path(BOB)}"
+            assert await slug(client.fetch_chain, url, BOB.genesis) is Slug.HOME_UNREACHABLE
+            assert isinstance(may_point_to("https://kez.lat", url), bool)

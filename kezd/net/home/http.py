@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import httpx
 import trio
@@ -92,8 +93,9 @@ class Http:
             with trio.fail_after(self._seconds):
                 async with self._client.stream(method, url, content=content, headers=sent) as response:
                     body = await _read(response, max_bytes)
-        except (httpx.HTTPError, httpx.InvalidURL, trio.TooSlowError) as error:
-            host = httpx.URL(url).host if isinstance(error, httpx.HTTPError) else "it"
+        # UnicodeError: IDNA refuses some names only when they are resolved or shown
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, trio.TooSlowError) as error:
+            host = urlsplit(url).hostname if isinstance(error, httpx.HTTPError) else "it"
             raise UnavailableError(
                 Slug.HOME_UNREACHABLE, f"{host} does not answer: {_reason(error)}"
             ) from error
@@ -157,6 +159,6 @@ def may_point_to(base: str, url: str) -> bool:
         return False
     try:
         here, there = httpx.URL(base).host, httpx.URL(url).host
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):
         return False
     return not is_loopback(there) or is_loopback(here)
