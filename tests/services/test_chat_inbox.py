@@ -14,7 +14,7 @@ from kezd.runtime.settings import ChatSettings
 from kezd.runtime.transport import Destination
 from kezd.services.chat.sealing import Sealer
 from kezd.services.ports import Route
-from kezd.store import events
+from kezd.store import conversations, events
 from kezd.testing.chat_people import MovableClock, Person, befriend
 from kezd.testing.memory_pipe import MemoryBroker
 
@@ -156,6 +156,18 @@ async def test_a_huge_n_hurts_nobody(bob, broker, friend):
             assert len(items) == 305
             assert [m.text for m in items[:5]] == ["m1", "m5", f"m{2**52}", f"m{2**53 - 2}", f"m{2**53 - 1}"]
             assert max(m.position for m in items) < 2**53
+
+
+async def test_gaps_of_many_streams_do_not_add_up_to_a_crash(bob, broker, friend):
+    with trio.fail_after(20):
+        async with bob.online() as b:
+            for number in range(1_030):
+                friend.write("s", 2**53 - 1, stream=number.to_bytes(16, "big"))
+            await drained(broker, bob)
+            friend.write("and on", 1)
+            await drained(broker, bob)
+            found = await b.db.read(lambda tx: conversations.find(tx, friend.signer.public.raw))
+            assert found.missing == 2**53 - 1
 
 
 async def test_a_duplicate_is_not_shown_and_receipted_once_a_minute(bob, broker, friend):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from kezd.kez.jcs import MAX_INT
 from kezd.kez.keys import PublicKey
 from kezd.kez.ordering import Noted, StreamState, note
 from kezd.services.chat.opening import Arrival, Dropped, Newer, Receipted, Text
@@ -257,7 +258,8 @@ class Intake:
     def _advance(self, thread: _Thread, stream: _Stream, noted: Noted, stored: MessageRow) -> None:
         missing = thread.row.missing
         if noted.opened is not None or noted.filled:
-            missing += _count(noted.state) - _count(stream.state)
+            # A thousand streams that each claim 2**53 are more than a database's integer holds.
+            missing = min(max(missing + _count(noted.state) - _count(stream.state), 0), MAX_INT)
         newest = stored.position > thread.row.position
         thread.row = thread.row._replace(
             position=max(thread.row.position, stored.position),
