@@ -180,7 +180,9 @@ def check(stage: Stage, alice: Person, bob: Person, from_alice: set[str], from_b
     for person, contact in ((alice, "@bob"), (bob, "@alice")):
         held = set(person.messages(contact))
         if held != expected:
-            raise DemoError(f"{person.name} has {len(held & expected)} of {len(expected)} messages, {len(held - expected)} more")
+            raise DemoError(
+                f"{person.name} has {len(held & expected)} of {len(expected)} messages, {len(held - expected)} more"
+            )
     wait_state(bob, "@alice", from_bob, CONFIRMED)
 
 
@@ -199,7 +201,7 @@ def play(stage: Stage, directory: Path, *, keep: bool) -> None:
     """The whole demo."""
     stage.scene("A home server for the name kez.test: registry, sigchains, and a nats-server of its own.")
     with contextlib.ExitStack() as running:
-        home = running.enter_context(HomeProcess.running(directory / "home", server="kez.test"))
+        home = running.enter_context(HomeProcess.start(directory / "home", extra_args=("--ack-wait", "2")))
         stage.note(f"kezd-home up: {home.url}, {home.nats_url}")
         people = []
         for name in ("alice", "bob"):
@@ -210,7 +212,11 @@ def play(stage: Stage, directory: Path, *, keep: bool) -> None:
         meet(stage, alice, bob, directory)
         from_alice, from_bob = converse(stage, alice, bob)
         check(stage, alice, bob, from_alice, from_bob)
-        for name, errors in (("home", home.errors()), ("alice", alice.peer.errors()), ("bob", bob.peer.errors())):
+        for name, errors in (
+            ("home", home.errors()),
+            ("alice", alice.peer.errors()),
+            ("bob", bob.peer.errors()),
+        ):
             if errors:
                 raise DemoError(f"{name} logged an ERROR: {errors[0]}")
         stage.done()
@@ -223,7 +229,9 @@ def play_on(stage: Stage, directory: Path, people: list[Person]) -> None:
     stage.scene(f"Still running, in {directory}. In other terminals:")
     for person in people:
         print(f"  KEZD_HOME={person.peer.directory} {Path(sys.executable).parent / 'kez'} listen")
-    print(f"  KEZD_HOME={people[0].peer.directory} {Path(sys.executable).parent / 'kez'} send @bob 'hello again'")
+    print(
+        f"  KEZD_HOME={people[0].peer.directory} {Path(sys.executable).parent / 'kez'} send @bob 'hello again'"
+    )
     print("Ctrl-C here stops everything and removes it.", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         while True:
@@ -233,7 +241,9 @@ def play_on(stage: Stage, directory: Path, people: list[Person]) -> None:
 def main() -> int:
     """Entry point of `make demo`."""
     parser = argparse.ArgumentParser(description="A first conversation, played with the real programs.")
-    parser.add_argument("--keep", action="store_true", help="leave everything running at the end, until Ctrl-C")
+    parser.add_argument(
+        "--keep", action="store_true", help="leave everything running at the end, until Ctrl-C"
+    )
     arguments = parser.parse_args()
     stage = Stage(color=sys.stdout.isatty())
     try:
