@@ -14,9 +14,9 @@ import os
 import signal
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from kezd.client.sync import Client
@@ -25,6 +25,7 @@ from kezd.testing.home_driver import HomeProcess
 from kezd.testing.peer_driver import PeerProcess
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 PATIENCE = 30.0
 """Seconds that anything may take on a busy machine."""
@@ -243,22 +244,28 @@ class Person:
 class World:
     """A home, and people at it; more homes may be added."""
 
-    def __init__(self, directory: Path, stack: ExitStack) -> None:
+    def __init__(self, directory: Path, ground: ExitStack, stack: ExitStack) -> None:
         self.directory = directory
         self.homes: list[HomeProcess] = []
         self.people: list[Person] = []
         self.expected_errors: list[str] = []
         """Parts of ERROR lines that the test provokes."""
+        self._ground = ground
         self._stack = stack
 
     @classmethod
     @contextmanager
     def open(cls, directory: Path) -> Iterator["World"]:
         """For the length of the block; afterwards the logs are read."""
-        with ExitStack() as stack:
-            world = cls(directory, stack)
-            yield world
-        world.check_logs()
+        with ExitStack() as ground:
+            with ExitStack() as stack:
+                world = cls(directory, ground, stack)
+                yield world
+            world.check_logs()
+
+    def enter(self, context: AbstractContextManager[T]) -> T:
+        """Enter a context that must outlive the people, and the reading of their logs."""
+        return self._ground.enter_context(context)
 
     def home(
         self, server: str = "kez.test", *, extra_args: Sequence[str] = (), **options: Any

@@ -30,7 +30,7 @@ def test_home_full(world: World) -> None:
     alice, bob, carol = (world.registered(name, home.url) for name in ("alice", "bob", "carol"))
     befriend(alice, bob, carol)
     bob.peer.stop()
-    sent = [alice.send("@bob", f"{n} " + "x" * 20_000) for n in range(12)]
+    sent = [alice.send("@bob", f"{n} " + "x" * 20_000) for n in range(20)]
     wait_until("alice is told", lambda: "home_full" in causes(alice, "@bob"))
     assert "inbox_full" not in causes(alice, "@bob")
     bob.peer.start()

@@ -50,7 +50,7 @@ def test_nothing_is_found(world: World, words: int) -> None:
     everything = [*texts, *(text[::-1] for text in texts), away]
     needles = [needle for person in people for needle in needles_of(person, everything)]
     needles += text_needles("passphrase", alice.peer.passphrase)
-    roots = [world.directory]
+    roots = [world.directory / name for name in ("home0", "alice", "bob")]
     files = {path.name for path in world.directory.rglob("*") if path.is_file()}
     assert {"peer.db", "peer.db-wal", "vault.json", "kezd.log", "nats.log", "home.db"} <= files, sorted(files)
     assert search(roots, needles) == [], "while it runs, WAL files and the broker's store included"
@@ -58,7 +58,7 @@ def test_nothing_is_found(world: World, words: int) -> None:
     assert search(roots, needles) == [], "after kill -9"
     home.stop()
     assert search(roots, needles) == [], "after a clean stop"
-    (world.directory / "known").write_text(f"id {late}")
+    (roots[0] / "known").write_text(f"id {late}")
     assert search(roots, bytes_needles("id", late.encode())), "the search works on this very tree"
 
 
