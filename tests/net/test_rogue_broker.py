@@ -307,6 +307,22 @@ class Authority:
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
             )
         )
+        if ca:
+            # Python 3.13 verifies strictly: an authority has to say that it signs certificates.
+            flags = dict.fromkeys(
+                [
+                    "digital_signature",
+                    "content_commitment",
+                    "key_encipherment",
+                    "data_encipherment",
+                    "key_agreement",
+                    "crl_sign",
+                    "encipher_only",
+                    "decipher_only",
+                ],
+                False,
+            )
+            builder = builder.add_extension(x509.KeyUsage(key_cert_sign=True, **flags), critical=True)
         if host is not None:
             names: list[x509.GeneralName] = [x509.DNSName(host)]
             if host == NOT_LOOPBACK_TO_US:
