@@ -156,6 +156,15 @@ def add_contact(tx: Transaction, genesis: PublicKey, state: Standing, due_at: fl
     )
 
 
+def give_back_key(tx: Transaction, contact: StoredContact) -> None:
+    """The contact's first key, which nobody has any more, is its own again unless its chain retired it."""
+    if contact.current == contact.genesis:
+        tx.execute(
+            "INSERT INTO contact_keys (key, genesis, retired_at) VALUES (?, ?, NULL)",
+            (contact.genesis.raw, contact.genesis.raw),
+        )
+
+
 def set_standing(tx: Transaction, genesis: PublicKey, state: Standing) -> None:
     """What the person decided."""
     tx.execute("UPDATE contacts SET state = ? WHERE genesis = ?", (state.value, genesis.raw))
@@ -187,9 +196,12 @@ def keep_facts(tx: Transaction, genesis: PublicKey, facts: ChainFacts, sigchain_
         ),
     )
     tx.execute("DELETE FROM contact_keys WHERE genesis = ?", (genesis.raw,))
-    # A key agreed to be in this chain when it was rotated in: whoever was kept under it before is this one.
+    # A key agreed to be in this chain when it was rotated in: a stranger who was kept under it is this one. But
+    # whoever has stolen the old key of another chain could agree as well, so what a chain holds it keeps.
     tx.execute_many(
-        "INSERT OR REPLACE INTO contact_keys (key, genesis, retired_at) VALUES (?, ?, ?)",
+        "INSERT INTO contact_keys (key, genesis, retired_at) VALUES (?, ?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET genesis = excluded.genesis, retired_at = excluded.retired_at"
+        " WHERE (SELECT chain_seq FROM contacts WHERE genesis = contact_keys.genesis) = 0",
         [(key.raw, genesis.raw, retired_at) for key, retired_at in facts.keys],
     )
 

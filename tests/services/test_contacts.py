@@ -4,6 +4,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -412,6 +413,40 @@ async def test_a_chain_goes_on_and_a_rotated_key_stays_the_same_contact(tmp_path
                 sender = await w.db.write(lambda tx, key=key: w.contacts.sender(tx, key))
                 assert (sender.genesis, sender.state) == (bob.genesis, "accepted")
             assert await w.db.read(lambda tx: w.contacts.named(tx, bob.signer.public.primary)) == bob.genesis
+
+
+async def test_whoever_has_a_contacts_old_key_does_not_become_that_contact(tmp_path: Path) -> None:
+    alicia = Person(2).with_inbox().rotate_to(20)
+    thief = Person(3).with_inbox().rotate_to(2)
+    with trio.fail_after(TEST_SECONDS):
+        async with world(tmp_path) as w:
+            for person, number, name in ((alicia, 2, "alicia"), (thief, 3, "mallory")):
+                w.home.registers(Person(number), name)
+                w.home.shows_chain(person)
+                await w.contacts.add(name)
+            named = partial(w.contacts.named, name=alicia.genesis.primary)
+            assert await w.db.read(named) == alicia.genesis
+            sender = await w.db.write(lambda tx: w.contacts.sender(tx, alicia.genesis))
+            assert (sender.genesis, sender.state) == (alicia.genesis, "blocked")
+
+
+async def test_a_key_that_a_chain_had_and_has_no_more_may_still_write(tmp_path: Path) -> None:
+    other = Person(4)
+    longer, shorter = Person(3).with_inbox().rotate_to(4), Person(3).with_inbox()
+    with trio.fail_after(TEST_SECONDS):
+        async with world(tmp_path) as w:
+            await w.db.write(lambda tx: w.contacts.sender(tx, other.genesis))
+            w.home.registers(shorter, "mallory")
+            w.home.shows_chain(longer)
+            await w.contacts.add("mallory")
+            sender = await w.db.write(lambda tx: w.contacts.sender(tx, other.genesis))
+            assert sender.genesis == longer.genesis
+            w.home.shows_chain(shorter)
+            await w.contacts.refresh("mallory")
+            await w.contacts.decide("mallory", "trust_new")
+            for _ in range(2):
+                sender = await w.db.write(lambda tx: w.contacts.sender(tx, other.genesis))
+                assert (sender.genesis, sender.state) == (other.genesis, "request")
 
 
 async def test_a_key_that_retired_long_ago_speaks_for_nobody(tmp_path: Path) -> None:

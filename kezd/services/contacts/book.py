@@ -17,6 +17,7 @@ from kezd.store.contacts import (
     StoredContact,
     add_contact,
     find_key,
+    give_back_key,
     load_contact,
 )
 from kezd.store.database import Transaction
@@ -90,6 +91,11 @@ class Book:
         own, _ = self._own()
         if key == own:  # nobody else holds our key, and we do not write to ourselves
             return Sender(key, None, Standing.BLOCKED.value)
+        contact = load_contact(tx, key)
+        if contact is not None:  # another chain had this key, and was replaced by one that never did
+            give_back_key(tx, contact)
+            state = contact.state if contact.current == key else Standing.BLOCKED
+            return Sender(key, contact.handle, state.value)
         add_contact(tx, key, Standing.REQUEST, tx.now)
         contact = load_contact(tx, key)
         assert contact is not None, "it was just added"
