@@ -131,8 +131,8 @@ def meet(stage: Stage, alice: Person, bob: Person, directory: Path) -> None:
     stage.scene("They find each other. The safety words are the same on both sides.")
     alice.types("add", "@bob")
     bob.types("add", "@alice")
-    words = [p.asks("contacts", other)["safety_words"] for p, other in ((alice, "@bob"), (bob, "@alice"))]
-    if words[0] != words[1]:
+    safety = [p.asks("contacts", other)["safety_words"] for p, other in ((alice, "@bob"), (bob, "@alice"))]
+    if safety[0] != safety[1]:
         raise DemoError("the safety words differ")
 
 
