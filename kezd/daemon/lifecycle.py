@@ -70,9 +70,11 @@ def _end_after(seconds: float) -> None:
 
 
 async def _feed_watchdog(notifier: Notifier, interval: float | None, peer: Peer) -> None:
-    """Say `alive` only after every profile's store has answered: a hung one has us restarted."""
+    """Say `alive` only when every store has answered and no link is deaf: else we are restarted."""
     while interval is not None:
-        for profile in list(peer.profiles.values()):
-            await profile.is_alive()
-        notifier.alive()
+        profiles = list(peer.profiles.values())
+        if all([await profile.is_alive() for profile in profiles]):
+            notifier.alive()
+        else:
+            log.error("a link says online and hears nothing; not feeding the watchdog")
         await trio.sleep(interval / 2)

@@ -19,6 +19,9 @@ from kezd.services.ports import HomeDirectory
 
 T = TypeVar("T")
 
+SILENCE_LIMIT = 300.0
+"""Seconds after which a link that calls itself online and hears nothing is not believed."""
+
 
 class WatchedHome:
     """A `HomeDirectory` that notes whether the last exchange worked."""
@@ -104,3 +107,14 @@ def link_health(name: str, status: LinkStatus, now: float) -> LinkHealth:
         queue=status.queue_length,
         last_error=status.last_error,
     )
+
+
+def is_heard(status: LinkStatus, now: float) -> bool:
+    """Whether a link does what it says: one that is online has heard something lately.
+
+    Links notice silence themselves within seconds; this is for the case that they do not.
+    """
+    if status.state is not LinkState.ONLINE:
+        return True
+    heard = status.since if status.last_received_at is None else max(status.since, status.last_received_at)
+    return now - heard <= SILENCE_LIMIT

@@ -36,6 +36,8 @@ from kezd.store.vault import Vault, VaultRecord
 log = logging.getLogger(__name__)
 
 NATS = "nats"
+STALLED_AFTER = 2.0
+"""Seconds that one commit may take until the store is called stalled."""
 
 
 class SilentChat(ChatHistory):
@@ -162,10 +164,21 @@ class OpenProfile:
     def links(self) -> list[LinkHealth]:
         """All of them."""
         now = self._adapters.clock.now()
-        store = LinkHealth(
-            name="store", state="online", since=int(self._began * 1000), queue=self.db.waiting_writes
+        return [self.home.health(), link_health(NATS, self.link(), now), self._store_health(now)]
+
+    def _store_health(self, now: float) -> LinkHealth:
+        """The store is stalled while one commit takes far longer than a disk needs."""
+        busy_since, waiting = self.db.writing_since, self.db.waiting_writes
+        busy = 0.0 if busy_since is None else self._adapters.clock.monotonic() - busy_since
+        if busy < STALLED_AFTER:
+            return LinkHealth(name="store", state="online", since=int(self._began * 1000), queue=waiting)
+        return LinkHealth(
+            name="store",
+            state="stalled",
+            since=int((now - busy) * 1000),
+            queue=waiting,
+            last_error=f"the disk has not answered for {busy:.0f} s",
         )
-        return [self.home.health(), link_health(NATS, self.link(), now), store]
 
     async def _serve_active(self) -> None:
         """Transport and chat whenever there is an active identity."""

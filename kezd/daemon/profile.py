@@ -16,6 +16,7 @@ import trio
 from kezd.api import types as t
 from kezd.daemon.adapters import Adapters
 from kezd.daemon.doctor import examine
+from kezd.daemon.links import is_heard
 from kezd.daemon.open_profile import DatabaseLog, OpenProfile, SilentChat
 from kezd.errors import AccessError, KezdError, RequestError, Slug, StoreError
 from kezd.rpc.ports import ProfileState
@@ -269,8 +270,8 @@ class Profile:
         return t.DoctorResult(checks=checks)
 
     async def is_alive(self) -> bool:
-        """Whether the store answers and the link hears what it should: what the watchdog asks."""
+        """What the watchdog asks: the store answers, and the link hears what it should."""
         if self._open is None:
             return True
         await self._open.db.read(lambda tx: tx.one("SELECT 1"))
-        return True
+        return is_heard(self._open.link(), self._adapters.clock.now())
