@@ -66,12 +66,9 @@ async def test_a_message_goes_over_and_its_receipts_come_back(people):
             assert (await b.chat.read(alice.handle)).marked == 1
             await until(has_states, a, bob, ["read"])
             assert (await b.chat.conversations()).items[0].unread == 0
-            assert [e["message"]["state"] for e in await logged(a)] == [
-                "queued",
-                "accepted",
-                "delivered",
-                "read",
-            ]
+            states = [e["message"]["state"] for e in await logged(a)]
+            # A receipt that comes at once leaves nothing to say about the transport.
+            assert [state for state in states if state != "accepted"] == ["queued", "delivered", "read"]
             assert [e["type"] for e in await logged(b)] == ["received", "state"]
             assert (await a.chat.waiting()) == {"queued": 0, "undelivered": 0, "receipts": 0, "undecoded": 0}
 
