@@ -9,6 +9,8 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from nats.aio.msg import Msg
+
 from kezd.home.errors import HomeUnavailableError
 from kezd.home.nats_config import INBOX_SUBJECTS, STREAM
 from kezd.home.nats_link import NatsLink
@@ -110,23 +112,30 @@ class Inboxes:
         """Bytes that wait under one sender tag, counted message by message up to `enough`."""
         total, seq = 0, 1
         while total < enough:
-            body = {
-                "seq": seq,
-                "next_by_subj": f"kez.inbox.*.*.{tag}",
-                "batch": DIRECT_BATCH,
-                "max_bytes": DIRECT_BATCH_BYTES,
-            }
-            batch = await self._link.gather(
-                f"$JS.API.DIRECT.GET.{STREAM}",
-                body,
-                is_last=lambda m: bool((m.headers or {}).get("Status")),
-                quiet=2.0,
-            )
+            batch = await self._from(tag, seq, DIRECT_BATCH)
             if not batch:
                 break
             total += sum(len(message.data) for message in batch)
             seq = int((batch[-1].headers or {})["Nats-Sequence"]) + 1
         return total
+
+    async def has_newer(self, tag: str, seq: int) -> bool:
+        """Whether something came under one sender tag after that number."""
+        return bool(await self._from(tag, seq + 1, 1))
+
+    async def _from(self, tag: str, seq: int, batch: int) -> list[Msg]:
+        body = {
+            "seq": seq,
+            "next_by_subj": f"kez.inbox.*.*.{tag}",
+            "batch": batch,
+            "max_bytes": DIRECT_BATCH_BYTES,
+        }
+        return await self._link.gather(
+            f"$JS.API.DIRECT.GET.{STREAM}",
+            body,
+            is_last=lambda m: bool((m.headers or {}).get("Status")),
+            quiet=2.0,
+        )
 
     async def purge(self, nats_subject: str) -> int:
         """Drop everything under a NATS subject (wildcards allowed); how many messages went."""

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from kezd.home.errors import HomeUnavailableError
 from kezd.home.identities import Identities
@@ -30,6 +31,15 @@ BREATHER = 200
 """Senders weighed before the loop gets its turn."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """What a tag held: messages, their bytes, and the stream's last number then."""
+
+    messages: int
+    weight: int
+    last_seq: int
+
+
 class SenderQuota:
     """What waits by tag, as of the last poll, and who may not write because of it."""
 
@@ -37,7 +47,7 @@ class SenderQuota:
         self._tag_keys = tag_keys
         self._limits = limits
         self._messages: Counter[str] = Counter()
-        self._weighed: dict[str, tuple[int, int]] = {}
+        self._weighed: dict[str, _Weighed] = {}
         self.stopped: set[PublicKey] = set()
 
     def replace(self, messages: Counter[str]) -> None:
@@ -45,17 +55,21 @@ class SenderQuota:
         self._messages = messages
         self._weighed = {tag: seen for tag, seen in self._weighed.items() if tag in messages}
 
-    def weigh(self, tag: str, weight: int) -> None:
-        """Note the exact bytes of a tag as it is now."""
-        self._weighed[tag] = (self._messages[tag], weight)
+    def weigh(self, tag: str, weight: int, last_seq: int) -> None:
+        """Note the exact bytes of a tag as it is now; `last_seq` is the stream's of a moment before."""
+        self._weighed[tag] = _Weighed(self._messages[tag], weight, last_seq)
 
     def forget_weight(self, tag: str) -> None:
         """This tag is too short to matter."""
         self._weighed.pop(tag, None)
 
-    def is_weighed(self, tag: str) -> bool:
-        """Whether the tag has as many messages as when it was weighed."""
-        return tag in self._weighed and self._weighed[tag][0] == self._messages[tag]
+    def weighed_at(self, tag: str) -> int | None:
+        """The stream's last number when the tag was weighed, None if its count is another since.
+
+        With the same count and nothing newer under it, a tag has the very messages of then.
+        """
+        weighed = self._weighed.get(tag)
+        return weighed.last_seq if weighed and weighed.messages == self._messages[tag] else None
 
     async def waiting_tags(self, sender: PublicKey) -> dict[str, int]:
         """The sender's tags that have messages waiting, with their counts."""
@@ -68,10 +82,14 @@ class SenderQuota:
             return True
         share = self._limits.resume_share if sender in self.stopped else 1.0
         tags = await self.waiting_tags(sender)
-        messages, weight = sum(tags.values()), sum(self._weighed.get(tag, (0, 0))[1] for tag in tags)
+        messages, weight = sum(tags.values()), sum(self._weight(tag) for tag in tags)
         return (
             messages < self._limits.pending_messages * share and weight < self._limits.pending_bytes * share
         )
+
+    def _weight(self, tag: str) -> int:
+        weighed = self._weighed.get(tag)
+        return weighed.weight if weighed else 0
 
 
 class QuotaKeeper:
@@ -126,16 +144,19 @@ class QuotaKeeper:
         for number, sender in enumerate(list(by_identity.keys() | self._quota.stopped)):
             if number % BREATHER == 0:
                 await asyncio.sleep(0)
-            await self._judge_sender(sender, by_identity.get(sender, []))
+            await self._judge_sender(sender, by_identity.get(sender, []), state.last_seq)
 
-    async def _judge_sender(self, sender: PublicKey, connections: Iterable[Connection]) -> None:
+    async def _judge_sender(
+        self, sender: PublicKey, connections: Iterable[Connection], last_seq: int
+    ) -> None:
         tags = await self._quota.waiting_tags(sender)
         could_exceed = sum(tags.values()) * self._limits.max_message >= self._limits.pending_bytes
         for tag in tags:
             if not could_exceed:
                 self._quota.forget_weight(tag)
-            elif not self._quota.is_weighed(tag):
-                self._quota.weigh(tag, await self._inboxes.pending_bytes(tag, self._limits.pending_bytes))
+            elif not await self._is_weighed(tag):
+                weight = await self._inboxes.pending_bytes(tag, self._limits.pending_bytes)
+                self._quota.weigh(tag, weight, last_seq)
         may_send, was_stopped = await self._quota.may_send(sender), sender in self._quota.stopped
         if may_send and was_stopped:
             self._quota.stopped.discard(sender)
@@ -146,6 +167,10 @@ class QuotaKeeper:
             return
         self._metrics.stopped(len(self._quota.stopped))
         await self._admin.kick(connections)
+
+    async def _is_weighed(self, tag: str) -> bool:
+        weighed_at = self._quota.weighed_at(tag)
+        return weighed_at is not None and not await self._inboxes.has_newer(tag, weighed_at)
 
     async def _identity(self, nkey: str) -> PublicKey | None:
         try:

@@ -69,6 +69,22 @@ def test_bytes_are_weighed_exactly(small):
     assert online(small, heavy.person).session["sending"]["allowed"], "what was taken weighs nothing"
 
 
+def test_heavy_messages_in_the_place_of_as_many_light_ones_are_weighed(small):
+    reader, sender = online(small, small.person("reader")), online(small, small.person("sender"))
+    for _ in range(4):
+        sender.send(reader.person.public, b"x")
+    filler = online(small, small.person("filler"))
+    for _ in range(4):
+        filler.send(reader.person.public, b"x" * 190_000)
+    small.poll()
+    assert online(small, sender.person).session["sending"]["allowed"]
+    take(reader, 4)
+    for _ in range(4):
+        sender.send(reader.person.public, b"x" * 190_000)
+    small.poll()
+    assert not online(small, sender.person).session["sending"]["allowed"]
+
+
 def test_a_sender_is_counted_over_all_days(small):
     reader, sender = online(small, small.person("reader")), small.person("sender")
     for _ in range(2):
