@@ -15,6 +15,8 @@ from bench.scale import Scale
 from bench.table import Row, Table
 
 BYTES = 256
+CONNECTIONS = 4
+"""Of the client that sends: the daemon takes 64 calls at once from each."""
 SYNC = {
     "always": "always (each message is on disk before its acknowledgement)",
     "2m": "nats-server's default (2 min)",
@@ -59,7 +61,7 @@ def _under(setting: str, scale: Scale) -> Table:
             Row("send → delivered receipt, p99", kezd["receipt_p99"], nats["p99"], "ms"),
         ],
         [
-            f"Pipelined: {scale.pipelined:,} messages from one client process, one connection, with idempotency keys;"
+            f"Pipelined: {scale.pipelined:,} messages from one client process, {CONNECTIONS} connections, with idempotency keys;"
             f" one by one: {scale.singles:,}, the next when the receipt is back. Medians of {scale.rounds} rounds.",
             "Baseline: nats-py on uvloop on the same nats-server, file storage: publishes acknowledged by the server,"
             " a second process pulls and acknowledges; one by one: publish → delivered in the second process.",
@@ -68,12 +70,14 @@ def _under(setting: str, scale: Scale) -> Table:
 
 
 def _pipelined(pair: Pair, scale: Scale) -> Sample:
-    heard = run("chat_load", "pipelined", *pair.sockets, pair.to, str(scale.pipelined), str(BYTES))
+    heard = run(
+        "chat_load", "pipelined", *pair.sockets, pair.to, str(scale.pipelined), str(BYTES), str(CONNECTIONS)
+    )
     return {name: scale.pipelined / seconds for name, seconds in heard.items()}
 
 
 def _single(pair: Pair, scale: Scale) -> Sample:
-    heard = run("chat_load", "single", *pair.sockets, pair.to, str(scale.singles), str(BYTES))
+    heard = run("chat_load", "single", *pair.sockets, pair.to, str(scale.singles), str(BYTES), "1")
     return {name: seconds * 1000 for name, seconds in heard.items()}
 
 

@@ -1,7 +1,7 @@
 """Messages from one peer to another, sent and seen through their sockets.
 
-`python -m bench.programs.chat_load MODE FROM_SOCKET TO_SOCKET HANDLE COUNT BYTES`. MODE `pipelined`:
-`chat.send` with idempotency keys, as many in flight as the daemon lets; says seconds until all were
+`python -m bench.programs.chat_load MODE FROM_SOCKET TO_SOCKET HANDLE COUNT BYTES CONNECTIONS`. MODE
+`pipelined`: `chat.send` with idempotency keys, as many in flight as the daemon lets on so many connections; says seconds until all were
 answered, had come in, and had their delivered receipt. MODE `single`: the next one goes out when
 the one before has its receipt; says p50 and p99 of send → notification and send → receipt.
 Fails when a message is lost, doubled, or refused.
@@ -51,19 +51,20 @@ class Watch:
 class Run:
     """Both sides and the sending connection, driven by one selector."""
 
-    def __init__(self, sender: str, receiver: str) -> None:
-        self.sending = Wire(sender)
-        self.sending.unblock()
+    def __init__(self, sender: str, receiver: str, connections: int) -> None:
+        self.sending = [Wire(sender) for _ in range(connections)]
+        for wire in self.sending:
+            wire.unblock()
         self.confirmed, self.received = Watch(sender), Watch(receiver)
         self.sent: set[str] = set()
         self.answered_at = 0.0
         self._selector = selectors.EpollSelector()
-        for wire in (self.sending, self.confirmed.wire, self.received.wire):
+        for wire in (*self.sending, self.confirmed.wire, self.received.wire):
             self._selector.register(wire, selectors.EVENT_READ, wire)
 
     def step(self) -> None:
         """Wait for something and take it."""
-        for wire in (self.sending, self.confirmed.wire, self.received.wire):
+        for wire in (*self.sending, self.confirmed.wire, self.received.wire):
             events = selectors.EVENT_READ | (selectors.EVENT_WRITE if wire.wants_to_send else 0)
             self._selector.modify(wire, events, wire)
         ready = self._selector.select(PATIENCE)
@@ -103,7 +104,8 @@ def send(number: int, handle: str, text: str) -> bytes:
 
 
 def pipelined(run: Run, handle: str, count: int, text: str) -> dict[str, float]:
-    run.sending.put(b"".join(send(number, handle, text) for number in range(count)))
+    for place, wire in enumerate(run.sending):
+        wire.put(b"".join(send(number, handle, text) for number in range(place, count, len(run.sending))))
     begun = time.perf_counter()
     while min(len(run.sent), len(run.received.ids), len(run.confirmed.ids)) < count:
         run.step()
@@ -120,7 +122,7 @@ def single(run: Run, handle: str, count: int, text: str) -> dict[str, float]:
     for number in range(1, count + SETTLE + 1):
         line = send(number, handle, text)
         begun = time.perf_counter()
-        run.sending.put(line)
+        run.sending[0].put(line)
         while min(len(run.sent), len(run.received.ids), len(run.confirmed.ids)) < number:
             run.step()
         arrival.append(run.received.last_at - begun)
@@ -138,5 +140,5 @@ def single(run: Run, handle: str, count: int, text: str) -> dict[str, float]:
 MODES = {"pipelined": pipelined, "single": single}
 
 if __name__ == "__main__":
-    mode, sender, receiver, handle, count, size = sys.argv[1:]
-    say(MODES[mode](Run(sender, receiver), handle, int(count), "x" * int(size)))
+    mode, sender, receiver, handle, count, size, connections = sys.argv[1:]
+    say(MODES[mode](Run(sender, receiver, int(connections)), handle, int(count), "x" * int(size)))
