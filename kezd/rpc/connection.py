@@ -56,7 +56,8 @@ class Connection:
         self._outbox = Outbox(sock, write_timeout)
         self._framing: Framing = LineFraming(limits.line_bytes)
         self._framing_known = False
-        self._slots = trio.Semaphore(limits.calls_in_flight)
+        self._free_slots = limits.calls_in_flight
+        self._slot_freed = trio.Event()
         self._open_work = 0
         self._reading = True
         self._finished = trio.Event()
@@ -158,42 +159,44 @@ class Connection:
         if isinstance(parsed, Malformed):
             self._outbox.put(self._wrap(encode_malformed(parsed)))
             return False
-        try:
-            self._slots.acquire_nowait()
-        except trio.WouldBlock:
+        if not self._free_slots:
             self._outbox.flush()
-            await self._slots.acquire()
+            await self._wait_slot()
         return await self._here(self._answer(parsed))
 
     async def _here(self, work: Coroutine[Any, Any, bytes | None]) -> bool:
-        given_away = False
-
-        def give_role_away() -> None:
-            nonlocal given_away
-            given_away = True
-            self._nursery.start_soon(self._read)
-
         self._open_work += 1
-        answer = await run_inline(work, give_role_away)
+        answer, role_given_away = await run_inline(work, self._give_role_away)
         self._open_work -= 1
         if answer is not None:
             self._outbox.put(self._wrap(answer))
-        if given_away:
+        if role_given_away:
             self._outbox.flush()
             self._finish_if_done()
-        return given_away
+        return role_given_away
+
+    def _give_role_away(self) -> None:
+        self._nursery.start_soon(self._read)
+
+    async def _wait_slot(self) -> None:
+        while not self._free_slots:
+            if self._slot_freed.is_set():  # a new one for all who wait from now on
+                self._slot_freed = trio.Event()
+            await self._slot_freed.wait()
 
     async def _answer(self, call: Call) -> bytes | None:
+        self._free_slots -= 1
         try:
             return await self._dispatcher.answer(self._session, call)
         finally:
-            self._slots.release()
+            self._free_slots += 1
+            self._slot_freed.set()
 
     async def _answer_batch(self, parsed: list[Parsed]) -> bytes | None:
         answers: list[bytes | None] = [None] * len(parsed)
 
         async def run_member(place: int, call: Call) -> None:
-            await self._slots.acquire()
+            await self._wait_slot()
             answers[place] = await self._answer(call)
 
         self._session.subscriptions.hold()

@@ -14,16 +14,20 @@ T = TypeVar("T")
 
 
 @types.coroutine
-def run_inline(coroutine: Coroutine[Any, Any, T], on_block: Callable[[], object]) -> Generator[Any, Any, T]:
+def run_inline(
+    coroutine: Coroutine[Any, Any, T], on_block: Callable[[], object]
+) -> Generator[Any, Any, tuple[T, bool]]:
     """Await `coroutine`; `on_block()` is called once, before it waits for the first time.
 
     `on_block` must not raise. Never called when the coroutine ends without waiting.
+
+    Returns:
+        The coroutine's result, and whether it had to wait.
     """
     try:
         trap = coroutine.send(None)
     except StopIteration as stop:
-        value: T = stop.value
-        return value
+        return stop.value, False
     on_block()
     while True:
         try:
@@ -35,8 +39,7 @@ def run_inline(coroutine: Coroutine[Any, Any, T], on_block: Callable[[], object]
         try:
             trap = step()
         except StopIteration as stop:
-            value = stop.value
-            return value
+            return stop.value, True
 
 
 def _sender(coroutine: Coroutine[Any, Any, Any], value: Any) -> Callable[[], Any]:

@@ -12,7 +12,7 @@ async def test_without_waiting_nobody_is_told():
     async def quick():
         return 7
 
-    assert await run_inline(quick(), lambda: told.append(1)) == 7
+    assert await run_inline(quick(), lambda: told.append(1)) == (7, False)
     assert not told
     await trio.lowlevel.checkpoint()
 
@@ -25,7 +25,7 @@ async def test_told_once_before_the_first_wait():
             await trio.sleep(0.001)
         return told[:]
 
-    assert await run_inline(slow(), lambda: told.append(1)) == [1]
+    assert await run_inline(slow(), lambda: told.append(1)) == ([1], True)
 
 
 @pytest.mark.parametrize("waits", [0, 2])
@@ -62,4 +62,4 @@ async def test_timeouts_inside_work():
             await trio.sleep_forever()
         return "over"
 
-    assert await run_inline(inner(), lambda: None) == "over"
+    assert await run_inline(inner(), lambda: None) == ("over", True)
