@@ -154,6 +154,8 @@ class _Worker:
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self.waiting = 0
         """Jobs handed in and not yet answered."""
+        self.busy_since: float | None = None
+        """Monotonic seconds at which the batch under way began."""
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         self._thread.start()
 
@@ -182,7 +184,9 @@ class _Worker:
                     last = True
                     break
                 jobs.append(job)
+            self.busy_since = self._clock.monotonic()
             finished, events = self._batch(jobs) if self._writes else self._read(jobs)
+            self.busy_since = None
             try:
                 self._token.run_sync_soon(self._deliver, finished, events)
             except trio.RunFinishedError:
@@ -284,6 +288,11 @@ class Database:
     def waiting_writes(self) -> int:
         """Writes handed in and not yet committed, for `daemon.health`."""
         return self._writer.waiting
+
+    @property
+    def writing_since(self) -> float | None:
+        """When the commit under way began, in the clock's monotonic seconds: a sync that hangs shows here."""
+        return self._writer.busy_since
 
     async def write(self, function: Callable[[Transaction], T], then: Callable[[T], None] | None = None) -> T:
         """Run `function` in a write transaction and return its result once committed.
