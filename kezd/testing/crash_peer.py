@@ -34,7 +34,9 @@ def crashing_database(fuse: Fuse) -> type[Database]:
     class CrashingDatabase(Database):
         """Kills after the commit, before its caller goes on."""
 
-        async def write(self, function: Callable[[Transaction], T]) -> T:
+        async def write(
+            self, function: Callable[[Transaction], T], then: Callable[[T], None] | None = None
+        ) -> T:
             """See `Database.write`."""
             passed: list[Point] = []
 
@@ -43,9 +45,12 @@ def crashing_database(fuse: Fuse) -> type[Database]:
                 passed[:] = [Point.COMMIT, *_points_of(tx)]
                 return result
 
-            result = await super().write(watched)
-            fuse.passed(*passed)
-            return result
+            def committed(result: T) -> None:
+                fuse.passed(*passed)
+                if then is not None:
+                    then(result)
+
+            return await super().write(watched, committed)
 
     return CrashingDatabase
 
