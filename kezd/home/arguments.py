@@ -293,9 +293,9 @@ def _limits(parser: argparse.ArgumentParser) -> None:
     add(
         "--ack-wait",
         type=_positive,
-        default=30.0,
+        default=10.0,
         metavar="SECONDS",
-        help="when mail that a peer took and did not acknowledge is given out again (default: 30)",
+        help="when mail that a peer took and did not acknowledge is given out again (default: 10)",
     )
     add(
         "--inbox-max-bytes",

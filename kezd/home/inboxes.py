@@ -194,7 +194,7 @@ class Inboxes:
             "max_msgs_per_subject": limits.pending_per_inbox,
             "discard_new_per_subject": True,
             "max_age": limits.max_age * NANOSECONDS,
-            "max_msg_size": limits.max_message,
+            "max_msg_size": limits.max_stored,
             "duplicate_window": DUPLICATE_WINDOW_SECONDS * NANOSECONDS,
             "deny_delete": True,
             # Read by home alone, to weigh a sender's messages: DIRECT.GET is not among what CLIENTS imports.

@@ -29,13 +29,20 @@ class Limits:
     pending_messages: int = 5_000
     pending_bytes: int = 64 * MIB
     max_message: int = 192 * KIB
+    header_room: int = KIB
+    """The stream counts a message's headers, too."""
     max_age: int = 14 * DAY_SECONDS
     max_rpc_payload: int = 4 * KIB
     jwt_ttl: float = 3_600.0
-    ack_wait: float = 30.0
+    ack_wait: float = 10.0
     """When a delivery that nobody acknowledged is made again, for instance after a crash."""
     resume_share: float = 0.8
     """A sender over quota may write again below this share of it (so that nothing flaps)."""
+
+    @property
+    def max_stored(self) -> int:
+        """Bytes of the largest message with its headers."""
+        return self.max_message + self.header_room
 
 
 class Kind(StrEnum):

@@ -150,7 +150,7 @@ class QuotaKeeper:
         self, sender: PublicKey, connections: Iterable[Connection], last_seq: int
     ) -> None:
         tags = await self._quota.waiting_tags(sender)
-        could_exceed = sum(tags.values()) * self._limits.max_message >= self._limits.pending_bytes
+        could_exceed = sum(tags.values()) * self._limits.max_stored >= self._limits.pending_bytes
         for tag in tags:
             if not could_exceed:
                 self._quota.forget_weight(tag)

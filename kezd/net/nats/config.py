@@ -24,7 +24,7 @@ class NatsConfig:
         endpoints: the person's own configured home; only these are shown the identity key.
         tls: how foreign certificates are checked; None is the system's trust store.
         stream: the home's inbox stream.
-        max_message: bytes of one sealed envelope; the stream's 192 KiB count its header, too.
+        max_message: bytes of one sealed envelope; the home's stream has room for headers beside it.
         attempt_timeout: how long one publish waits for its acknowledgement.
         connect_timeout: TCP, TLS and CONNECT together; above the server's 2 s for its callout.
         backoff: between attempts while the home is unreachable.
@@ -39,7 +39,7 @@ class NatsConfig:
     endpoints: tuple[Endpoint, ...]
     tls: ssl.SSLContext | None = None
     stream: str = "KEZ_INBOX"
-    max_message: int = 192 * KIB - HEADER_ROOM
+    max_message: int = 192 * KIB
     attempt_timeout: float = 5.0
     connect_timeout: float = 8.0
     backoff: BackoffPolicy = UNREACHABLE

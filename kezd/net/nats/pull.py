@@ -141,7 +141,7 @@ class Puller:
         """After `stop`: wait until no request is open.
 
         A request cannot be taken back, and a message that the broker sends to a subscription
-        just gone is not seen again before its `ack_wait` (30 s) is over.
+        just gone is not seen again before its `ack_wait` (10 s) is over.
         """
         async with asyncio.timeout(self._expires + SILENCE_GRACE):
             await self._finished.wait()
