@@ -178,11 +178,11 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
     anybody else it is ignored.
     """
     client: tuple[str, int] | None = scope.get("client")
-    address = client[0] if client else ""
+    address = _without_mapping(client[0]) if client else ""
     if not trusted or not _is_in(address, trusted):
         return address
     values = [value for key, value in scope["headers"] if key == b"x-forwarded-for"]
-    hops = [hop.strip() for value in values for hop in value.decode("latin-1").split(",")]
+    hops = [_without_mapping(hop.strip()) for value in values for hop in value.decode("latin-1").split(",")]
     for hop in reversed(hops):
         if not _is_address(hop):
             break
@@ -196,6 +196,16 @@ def path_param(scope: Scope, name: str) -> str:
     """A parameter that the route took out of the path."""
     params: dict[str, Any] = scope["path_params"]
     return str(params[name])
+
+
+def _without_mapping(text: str) -> str:
+    """A listener on [::] sees IPv4 as ::ffff:a.b.c.d: one /64 for everybody, and in no proxy's network."""
+    try:
+        parsed = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return text if mapped is None else str(mapped)
 
 
 def _is_address(text: str) -> bool:

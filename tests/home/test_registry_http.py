@@ -258,6 +258,24 @@ def test_ipv6_addresses_count_by_their_64(open_site):
     assert codes == [400, 429, 400]
 
 
+def test_ipv4_addresses_of_a_dual_stack_listener_count_one_by_one(open_site):
+    site = open_site(per_minute=6, burst=1)
+    codes = [
+        site.post("/v1/register", b"{}", client=(ip, 1)).status_code
+        for ip in ("::ffff:203.0.113.1", "::ffff:203.0.113.2", "::ffff:203.0.113.1")
+    ]
+    assert codes == [400, 400, 429]
+
+
+def test_a_proxy_of_a_dual_stack_listener_is_trusted(open_site):
+    site = open_site(per_minute=6, burst=1, trusted=(ipaddress.ip_network("203.0.113.0/24"),))
+    codes = [
+        site.post("/v1/register", b"{}", client=("::ffff:203.0.113.1", 1), headers={"X-Forwarded-For": who})
+        for who in ("198.51.100.1", "::ffff:198.51.100.2", "198.51.100.2")
+    ]
+    assert [answer.status_code for answer in codes] == [400, 400, 429]
+
+
 @pytest.mark.parametrize(
     ("trusted", "forwarded", "codes"),
     [
