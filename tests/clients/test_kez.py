@@ -322,19 +322,22 @@ class Listener:
     def __init__(self, peer, *arguments):
         self.process = subprocess.Popen(
             [str(BESIDE_PYTHON / "kez"), "listen", *arguments], env=peer._environ,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
         )  # fmt: skip
+        self._read = b""
 
     def line(self, patience: float = 20) -> str:
-        readable, _, _ = select.select([self.process.stdout], [], [], patience)
-        assert readable, "nothing came"
-        return self.process.stdout.readline()
+        while b"\n" not in self._read:
+            readable, _, _ = select.select([self.process.stdout], [], [], patience)
+            assert readable, "nothing came"
+            self._read += os.read(self.process.stdout.fileno(), 65536)
+        line, _, self._read = self._read.partition(b"\n")
+        return line.decode()
 
     def interrupt(self) -> int:
         self.process.send_signal(signal.SIGINT)
         code = self.process.wait(20)
         self.process.stdout.close()
-        self.process.stderr.close()
         return code
 
 
