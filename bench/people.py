@@ -24,7 +24,15 @@ SERVER = "kez.test"
 NOWHERE = "http://127.0.0.1:9"
 READY_SECONDS = 30.0
 ONLINE_SECONDS = 20.0
-_OF_OTHERS = ("KEZD_", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_", "DBUS_SESSION")
+_OF_OTHERS = (
+    "PYTHON",
+    "KEZD_",
+    "CREDENTIALS_DIRECTORY",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_",
+    "LISTEN_",
+    "DBUS_SESSION",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +94,17 @@ class Pair:
         return str(self.alice.socket), str(self.bob.socket)
 
 
+def plain_environment() -> dict[str, str]:
+    """The variables of this machine without those that belong to somebody else.
+
+    None of Python's own: where it may not keep compiled modules, every start compiles them anew.
+    """
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OF_OTHERS)}
+
+
 def environment(directory: Path, *, unlocked: bool = True) -> dict[str, str]:
     """Variables of a peer and its command line in `directory`; not `unlocked`, the vault stays closed."""
-    base = {name: value for name, value in os.environ.items() if not name.startswith(_OF_OTHERS)}
+    base = plain_environment()
     credentials = {"CREDENTIALS_DIRECTORY": str(_credentials(directory))} if unlocked else {}
     return {
         **base, **credentials,

@@ -8,10 +8,11 @@ import re
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench.figures import Sample, interleave
-from bench.people import PEER, environment, open_alone, start_peer
+from bench.people import PEER, environment, open_alone, plain_environment, start_peer
 from bench.processes import Child, Memory, elapsed_of
 from bench.scale import Scale
 from bench.table import Row, Table
@@ -20,6 +21,10 @@ MIB = 1024 * 1024
 SETTLE_SECONDS = 1.0
 """Until memory is looked at."""
 IMPORTED = re.compile(r"^import time:\s*\d+ \|\s*\d+ \|\s*(\S+)$", re.MULTILINE)
+SAY_READY = """\
+import os, socket
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
+"""
 KEZ = str(Path(sys.executable).parent / "kez")
 
 
@@ -34,18 +39,14 @@ def measure(scale: Scale) -> list[Table]:
 
 def _starts(place: Path, scale: Scale) -> Table:
     modules = _imports_of(place)
-    bare = [
-        sys.executable,
-        "-c",
-        "\n".join(f"try: import {name}\nexcept ImportError: pass" for name in modules),
-    ]
+    bare = [sys.executable, "-c", _importing(modules)]
     cells = {
-        "empty": lambda: {"s": _ready(place / "empty", locked=False)},
-        "locked": lambda: {"s": _ready(place / "locked", locked=True)},
-        "imports": lambda: {"s": elapsed_of(bare)},
-        "pass": lambda: {"s": elapsed_of([sys.executable, "-c", "pass"])},
+        "empty": lambda: {"s": _ready(place / "empty", state="empty")},
+        "locked": lambda: {"s": _ready(place / "locked", state="locked")},
+        "imports": lambda: {"s": _ready(place / "nobody", bare)},
+        "pass": lambda: {"s": elapsed_of([sys.executable, "-c", "pass"], plain_environment())},
     }
-    found = {name: figures["s"] * 1000 for name, figures in interleave(cells, scale.starts).items()}
+    found = _milliseconds(cells, scale)
     return Table(
         "Start of the peer, offline",
         [
@@ -56,7 +57,7 @@ def _starts(place: Path, scale: Scale) -> Table:
         ],
         [
             f"Median of {scale.starts} starts, from fork to READY=1. Baseline: a Python that imports the same"
-            f" {len(modules)} modules of the standard library and of others (none of kezd's) and exits."
+            f" {len(modules)} modules of the standard library and of others (none of kezd's), until then."
         ],
     )  # fmt: skip
 
@@ -84,9 +85,9 @@ def _command_line(place: Path, scale: Scale) -> Table:
         cells = {
             "version": lambda: {"s": elapsed_of([KEZ, "version"], environment(peer.directory))},
             "call": lambda: {"s": elapsed_of([KEZ, "whoami"], environment(peer.directory))},
-            "pass": lambda: {"s": elapsed_of([sys.executable, "-c", "pass"])},
+            "pass": lambda: {"s": elapsed_of([sys.executable, "-c", "pass"], plain_environment())},
         }
-        found = {name: figures["s"] * 1000 for name, figures in interleave(cells, scale.starts).items()}
+        found = _milliseconds(cells, scale)
     return Table(
         "The command line, whole process",
         [
@@ -97,15 +98,26 @@ def _command_line(place: Path, scale: Scale) -> Table:
     )
 
 
-def _ready(directory: Path, *, locked: bool) -> float:
-    """Seconds from starting a peer until it says that it is ready; then it is stopped."""
+def _milliseconds(cells: Mapping[str, Callable[[], Sample]], scale: Scale) -> dict[str, float]:
+    """Median of each, after a first run that is not counted: it may compile and fill caches."""
+    interleave(cells, 1)
+    return {name: figures["s"] * 1000 for name, figures in interleave(cells, scale.starts).items()}
+
+
+def _ready(directory: Path, command: Sequence[str] = PEER, state: str | None = None) -> float:
+    """Seconds from starting a program until it says that it is ready; then it is stopped."""
     begun = time.perf_counter()
-    with start_peer(directory, environment(directory, unlocked=not locked)) as peer:
+    with start_peer(directory, environment(directory, unlocked=state != "locked"), command) as peer:
         took = time.perf_counter() - begun
-        state = peer.state()
-        if state != ("locked" if locked else "empty"):
-            raise RuntimeError(f"the profile is {state}")
+        if state is not None and peer.state() != state:
+            raise RuntimeError(f"the profile is {peer.state()}, not {state}")
     return took
+
+
+def _importing(modules: Sequence[str]) -> str:
+    """A program that imports these, says that it is ready, and ends. Some exist only inside another's import."""
+    imports = [f"try: import {name}\nexcept ImportError: pass" for name in modules]
+    return "\n".join([*imports, SAY_READY])
 
 
 def _imports_of(place: Path) -> list[str]:
