@@ -9,7 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, assert_never
 
 import msgspec
 import trio
@@ -36,26 +36,31 @@ from kezd.store.vault import Vault, VaultRecord
 log = logging.getLogger(__name__)
 
 NATS = "nats"
+BEGINNING = 10.0
+"""Seconds that a call waits for the chat of an active identity to open."""
 STALLED_AFTER = 2.0
 """Seconds that one commit may take until the store is called stalled."""
 
 
 class SilentChat(ChatHistory):
-    """The chat of an identity that is not active: everything can be read, nothing sent."""
+    """The chat while none is live: everything can be read; sending waits for a beginning chat, or says why not."""
 
-    def __init__(self, db: Database, contacts: Contacts, identity: Identity) -> None:
+    def __init__(
+        self, db: Database, contacts: Contacts, identity: Identity, wait_live: Callable[[], Awaitable[Chat]]
+    ) -> None:
         super().__init__(db, contacts)
         self._identity = identity
+        self._wait_live = wait_live
 
     async def send(self, to: str, text: str, once: Any, *, dry_run: bool) -> SendResult:
-        """Say why not."""
-        await self._refuse()
+        """Send as soon as the chat is live, or say why it is not going to be."""
+        return await (await self._live()).send(to, text, once, dry_run=dry_run)
 
     async def read(self, contact: str, up_to: int | None, once: Any, *, dry_run: bool) -> ReadResult:
-        """Say why not."""
-        await self._refuse()
+        """Mark as soon as the chat is live, or say why it is not going to be."""
+        return await (await self._live()).read(contact, up_to, once, dry_run=dry_run)
 
-    async def _refuse(self) -> NoReturn:
+    async def _live(self) -> Chat:
         shown = await self._identity.show()
         match shown.state:
             case "superseded":
@@ -64,8 +69,14 @@ class SilentChat(ChatHistory):
                 raise RequestError(Slug.NO_IDENTITY)
             case "unconfirmed":
                 raise RequestError(Slug.IDENTITY_PENDING)
-            case "unregistered" | "active":  # active: it was a moment ago
+            case "unregistered":
                 raise RequestError(Slug.NOT_REGISTERED)
+            case "active":  # just registered, just started: the chat opens in a moment
+                with trio.move_on_after(BEGINNING):
+                    return await self._wait_live()
+                raise UnavailableError(Slug.OFFLINE)
+            case _:
+                assert_never(shown.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +123,11 @@ class OpenProfile:
         self.log = DatabaseLog(db)
         self._config = config
         self._adapters = adapters
-        self._silent = SilentChat(db, contacts, identity)
+        self._silent = SilentChat(db, contacts, identity, self._wait_live)
+        self._live: Chat | None = None
+        self._went_live = trio.Event()
         self._began = adapters.clock.now()
         self._stopping = trio.Event()
-        self.chat: Chat | SilentChat = self._silent
         self._transport: MessageTransport | None = None
 
     @classmethod
@@ -154,6 +166,16 @@ class OpenProfile:
                     yield self
                 finally:
                     self._stopping.set()
+
+    @property
+    def chat(self) -> Chat | SilentChat:
+        """The live chat, or what stands in for it."""
+        return self._silent if self._live is None else self._live
+
+    async def _wait_live(self) -> Chat:
+        while self._live is None:
+            await self._went_live.wait()
+        return self._live
 
     def link(self) -> LinkStatus:
         """How the transport's link stands; offline while there is none."""
@@ -209,14 +231,16 @@ class OpenProfile:
                         clock,
                         self._config.chat,
                         restored_at=active.restored_at,
-                    ) as self.chat,
+                    ) as self._live,
                     trio.open_nursery() as nursery,
                 ):
+                    self._went_live.set()
+                    self._went_live = trio.Event()
                     nursery.start_soon(self._watch_link, transport)
                     await _first_of(self.identity.wait_inactive, self._stopping.wait)
                     nursery.cancel_scope.cancel()
             finally:
-                self.chat = self._silent
+                self._live = None
                 self._transport = None
         self._publish_link()
 
