@@ -100,3 +100,19 @@ def test_a_locked_vault_leaves_the_socket_up(world: World) -> None:
     assert [m["id"] for m in alice.history("@bob")] == [sent, late]
     again = alice.send("@bob", "here I am")
     bob.wait_for("@alice", [sent, again])
+
+
+def test_sending_works_from_the_first_moment(world: World) -> None:
+    home = world.home()
+    bob = world.registered("bob", home.url)
+    alice = world.person("alice", home.url)
+    alice.make_identity()
+    alice.call("identity.register", handle="alice")
+    alice.add("@bob")
+    sent = [alice.send("@bob", "just registered")]
+    for number in range(3):
+        alice.peer.restart()
+        sent.append(alice.send("@bob", f"just started {number}"))
+    bob.add("@alice")
+    bob.wait_for("@alice", sent)
+    alice.wait_states(sent)
