@@ -53,7 +53,7 @@ class Internal:
         assert self._gate is not None, "the route exists only with a gate"
         try:
             question = msgspec.json.decode(await read_body(scope, receive), type=AuthQuestion)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise HttpError(400, Slug.BAD_REQUEST, str(error), "send nkey, nonce and sig") from error
         decision = await self._gate.decide(
             Attempt(question.nkey, question.nonce, question.sig, question.name, question.host, question.type)

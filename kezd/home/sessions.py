@@ -11,6 +11,7 @@ import asyncio
 import logging
 import re
 import weakref
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 
 QUEUE = "home"
 SERVICE_REPLY = "_R_."
+OF_ONE_AT_ONCE = 4
 VERSION = 1
 INSTALLATION_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -155,19 +157,34 @@ class SessionService:
         self._sessions = sessions
         self._tasks = tasks
         self._metrics = metrics
+        self._in_hand: Counter[str] = Counter()
 
     async def on_message(self, message: Msg) -> None:
         """Handler of the STORE subscription."""
         if not message.reply.startswith(SERVICE_REPLY):
             self._metrics.session("no_reply")
             return
-        if not self._tasks.spawn(self._serve(message)):
+        who = message.subject.split(".")[2]
+        if self._in_hand[who] >= OF_ONE_AT_ONCE:  # or one person's takeovers would keep everybody waiting
+            self._metrics.session("busy")
+            return
+        self._in_hand[who] += 1
+        if not self._tasks.spawn(self._serve(who, message)):
+            self._let_go(who)
             self._metrics.session("busy")
 
-    async def _serve(self, message: Msg) -> None:
-        answer = await self._answer(message.subject.split(".")[2], message.data)
+    async def _serve(self, who: str, message: Msg) -> None:
+        try:
+            answer = await self._answer(who, message.data)
+        finally:
+            self._let_go(who)
         self._metrics.session(str(answer.get("error") or answer["kind"]))
         await message.respond(msgspec.json.encode(answer))
+
+    def _let_go(self, who: str) -> None:
+        self._in_hand[who] -= 1
+        if not self._in_hand[who]:
+            del self._in_hand[who]
 
     async def _answer(self, identity: str, payload: bytes) -> dict[str, Any]:
         try:
@@ -187,7 +204,7 @@ def _decode(payload: bytes, max_bytes: int) -> SessionRequest:
         raise HttpError(413, Slug.BAD_REQUEST, f"a request has at most {max_bytes} bytes")
     try:
         request = msgspec.json.decode(payload, type=SessionRequest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise HttpError(400, Slug.BAD_REQUEST, f"not a session request: {error}") from error
     if request.v != VERSION or not INSTALLATION_ID.fullmatch(request.installation_id):
         raise HttpError(400, Slug.BAD_REQUEST, "v is 1 and installation_id 32 lower-case hex digits")

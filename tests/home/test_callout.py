@@ -190,6 +190,8 @@ def test_the_same_decision_over_http(shared_home, alice):
             reason,
         )
     assert ask_http(shared_home, nkey="x").status_code == 400
+    bad_text = httpx.post(f"{shared_home.internal_url}/internal/nats/auth", content=b'{"nkey":"\xff"}')
+    assert bad_text.status_code == 400
     assert httpx.post(f"{shared_home.url}/internal/nats/auth", json=good).status_code == 404
 
 

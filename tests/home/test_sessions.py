@@ -4,6 +4,7 @@ import contextlib
 import json
 import secrets
 
+import httpx
 import pytest
 
 from kezd.home.store.ports import StoredSession
@@ -118,7 +119,7 @@ def test_two_takeovers_at_once_leave_one_live(shared_home, alice):
 @pytest.mark.parametrize(
     "payload",
     [
-        b"", b"{}", b"[]", b"garbage", b'{"installation_id":"short"}', b'{"installation_id":1}',
+        b"", b"{}", b"[]", b"garbage", b'{"installation_id":"short"}', b'{"installation_id":"\xff"}', b'{"installation_id":1}',
         b'{"installation_id":"%s","v":2}' % (b"0" * 32), b'{"installation_id":"%s","identity":"x"}' % (b"0" * 32),
         b'{"installation_id":"%s"}' % (b"G" * 32), b" " * 5000 + b'{"installation_id":"%s"}' % (b"0" * 32),
     ],
@@ -126,6 +127,28 @@ def test_two_takeovers_at_once_leave_one_live(shared_home, alice):
 def test_bad_requests_are_told_so(shared_home, alice, payload):
     answer = alice.connect(shared_home.nats_url).rpc(payload)
     assert answer["error"] == "bad_request"
+
+
+def test_one_persons_takeovers_do_not_take_all_hands(shared_home, alice, bobby):
+    waiting, mallory = bobby.connect(shared_home.nats_url), alice.connect(shared_home.nats_url)
+    waiting.ask_session(takeover=True)
+    busy = count(shared_home, "busy")
+    subject = f"kez.rpc.{alice.public.hex}.session"
+    flood = b""
+    for _ in range(600):
+        asked = json.dumps({"installation_id": secrets.token_hex(16), "takeover": True, "v": 1}).encode()
+        flood += f"PUB {subject} {mallory.inbox} {len(asked)}\r\n".encode() + asked + b"\r\n"
+    mallory.raw.send(flood)
+    assert waiting.ask_session()["kind"] == "identity"
+    assert mallory.raw.wait_closed(5)
+    assert count(shared_home, "busy") - busy > 500
+
+
+def count(home, result):
+    """How many session requests ended so."""
+    start = f'kezd_home_sessions_total{{result="{result}"}} '
+    lines = httpx.get(f"{home.internal_url}/metrics").text.splitlines()
+    return sum(float(line.removeprefix(start)) for line in lines if line.startswith(start))
 
 
 def test_no_reply_subject_no_work(shared_home, alice):
