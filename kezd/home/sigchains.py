@@ -86,6 +86,7 @@ class Sigchains:
         self._rate_limit = rate_limit
         self._trusted_proxies = trusted_proxies
         self._metrics = metrics
+        self._long_chains = asyncio.Semaphore(1)
 
     def routes(self) -> list[Route]:
         """Both routes of the sigchain server."""
@@ -159,8 +160,19 @@ class Sigchains:
         assert stored is not None, "a chain with a head has events"
         lines = stored[1]
         if len(lines) > THREAD_ABOVE:
-            return await asyncio.to_thread(decode_jsonl, lines, genesis)
-        return decode_jsonl(lines, genesis)
+            return await self._long_chain(genesis, head, lines)
+        chain = decode_jsonl(lines, genesis)
+        self._cache.put(chain)
+        return chain
+
+    async def _long_chain(self, genesis: PublicKey, head: StoredHead, lines: bytes) -> Chain:
+        """Seconds of a core for 500 bytes of request: once for each chain, and never two at a time."""
+        async with self._long_chains:
+            chain = self._cache.get(genesis.raw, head)
+            if chain is None:
+                chain = await asyncio.to_thread(decode_jsonl, lines, genesis)
+                self._cache.put(chain)
+            return chain
 
 
 def _genesis(scope: Scope) -> PublicKey:

@@ -64,7 +64,8 @@ class Site:
         )
         limit = RateLimit(*self._limits, self.clock)
         registry = Registry(self.registry_store, facts, limit, self._trusted, self.clock, metrics)
-        chains = Sigchains(self.sigchain_store, ChainCache(), limit, self._trusted, metrics)
+        self.cache = ChainCache()
+        chains = Sigchains(self.sigchain_store, self.cache, limit, self._trusted, metrics)
         self.app = Edge(
             Router([*registry.routes(), *chains.routes()], redirect_slashes=False), metrics, bytes
         )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kezd.kez.envelope import encode_envelope
 from kezd.kez.keys import Seed
-from kezd.kez.sigchain import Chain, add, decode_event, decode_jsonl, event_payload, rotate
+from kezd.kez.sigchain import Chain, add, add_nats_endpoint, decode_event, decode_jsonl, event_payload, rotate
 from kezd.kez.signing import Signer
 
 NOW = 1_800_000_000
@@ -152,6 +152,23 @@ def test_a_restarted_server_goes_on(open_site):
     site.close = lambda: None
     assert owner.append(fresh).status_code == 201
     assert decode_jsonl(fresh.get(owner.path).content, owner.chain.genesis).head.seq == 6
+
+
+def test_a_long_chain_is_verified_once_however_often_its_owner_sends_a_bad_event(open_site):
+    first = open_site()
+    owner = Owner()
+    payload = event_payload(owner.chain, "later", {"text": "x" * 60_000}, NOW)
+    owner.append(first, owner.encode(owner.signer.sigchain_event(payload)))
+    for _ in range(20):
+        owner.append(first)
+    again = open_site()
+    foreign = add_nats_endpoint("nats://n.test", "kez.inbox." + "0" * 64, [2])
+    payload = event_payload(owner.chain, "add_endpoint", foreign, NOW)
+    bad = owner.encode(owner.signer.sigchain_event(payload))
+    assert again.cache.get(owner.chain.genesis.raw, owner.chain.head) is None
+    for _ in range(2):
+        assert again.post(f"{owner.path}/events", bad).status_code == 400
+        assert again.cache.get(owner.chain.genesis.raw, owner.chain.head) is not None
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
