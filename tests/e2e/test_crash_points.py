@@ -14,8 +14,10 @@ from kezd.testing.people import World
 TEXTS = 6
 
 
-@pytest.mark.parametrize("count", [1, 4])
-@pytest.mark.parametrize("point", [Point.QUEUED, Point.PUBLISHED])
+@pytest.mark.parametrize(
+    ("point", "count"),
+    [(Point.QUEUED, 1), (Point.QUEUED, 4), (Point.SENDING, 2), (Point.PUBLISHED, 1), (Point.PUBLISHED, 4)],
+)
 def test_a_sender_that_dies_loses_nothing(world: World, point: Point, count: int) -> None:
     alice, bob = world.friends("alice", "bob")
     sent = [alice.send("@bob", "before")]

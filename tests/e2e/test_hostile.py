@@ -53,6 +53,8 @@ def test_malformed_and_forged_envelopes_are_counted_and_dropped(world: World) ->
     trio.run(attack)
     wait_until("each is counted", lambda: total(bob) >= len(sent))
     assert total(bob) == len(sent), f"{bob.dropped()} for {Counter(sent)}"
+    causes = {"bad_sealed", "wrong_recipient", "unauthorised_sender", "bad_body", "forged_receipt"}
+    assert set(bob.dropped()) == causes
     assert [m["id"] for m in bob.history("@alice")] == before
     assert [c["handle"] for c in bob.call("contacts.list")["items"]] == ["alice@kez.test"]
     talk(alice, bob)
