@@ -7,7 +7,7 @@ is the root of each request: what nobody expected becomes an incident id and one
 
 import ipaddress
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,12 +31,16 @@ HeaderList = tuple[tuple[bytes, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: status, body, and headers beside content-length."""
+    """An answer: status, body, and headers beside content-length.
+
+    What `rest` gives follows the body, without a content-length, as the reader takes it.
+    """
 
     status: int
     body: bytes
     content_type: bytes = JSON
     headers: HeaderList = ()
+    rest: AsyncIterator[bytes] | None = None
 
 
 def json_reply(status: int, value: object, *headers: tuple[bytes, bytes]) -> Reply:
@@ -84,12 +88,20 @@ async def send_reply(
     """Write a reply; HEAD gets the headers only."""
     headers = [
         (b"content-type", reply.content_type),
-        (b"content-length", str(len(reply.body)).encode()),
         *reply.headers,
         *always,
     ]
+    if reply.rest is None:
+        headers.append((b"content-length", str(len(reply.body)).encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
+    head_only = scope["method"] == "HEAD"
+    if reply.rest is not None and not head_only:
+        await send({"type": "http.response.body", "body": reply.body, "more_body": True})
+        async for part in reply.rest:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    else:
+        await send({"type": "http.response.body", "body": b"" if head_only else reply.body})
 
 
 class Edge:

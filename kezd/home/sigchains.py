@@ -8,7 +8,7 @@ never both stand. Peers verify all of it again. Rules of PROTOCOL 10.
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from starlette.routing import Route
 from starlette.types import Receive, Scope
@@ -37,6 +37,7 @@ from kezd.kez.sigchain.chain import MAX_CHAIN
 log = logging.getLogger(__name__)
 
 JSONL = b"application/jsonl"
+PART_BYTES = 128 * 1024
 CACHED_BYTES = 4 * 1024 * 1024
 THREAD_ABOVE = 64 * 1024
 """Bytes of a chain above which it is verified off the event loop."""
@@ -107,10 +108,15 @@ class Sigchains:
             raise _unknown()
         if _matches(header(scope, b"if-none-match"), head):
             return Reply(304, b"", JSONL, (_etag(head),))
-        stored = await self._store.read(genesis.raw)
-        if stored is None:
-            raise _unknown()
-        return Reply(200, stored[1], JSONL, (_etag(stored[0]), (b"cache-control", b"no-cache")))
+        part, last = await self._store.read_part(genesis.raw, 0, head.seq, PART_BYTES)
+        rest = self._rest(genesis.raw, last, head.seq) if last < head.seq else None
+        return Reply(200, part, JSONL, (_etag(head), (b"cache-control", b"no-cache")), rest)
+
+    async def _rest(self, genesis: bytes, last: int, up_to: int) -> AsyncIterator[bytes]:
+        """In parts, as fast as the reader takes them: a slow one must not hold 16 MiB of ours."""
+        while last < up_to:
+            part, last = await self._store.read_part(genesis, last, up_to, PART_BYTES)
+            yield part
 
     async def append(self, scope: Scope, receive: Receive) -> Reply:
         """One event: 201, 200 for the same one again, 400, 409 with the head, 413, 429."""

@@ -154,6 +154,19 @@ def test_append_compares_the_head_and_answers_with_it(run):
     run(test)
 
 
+def test_a_chain_is_read_in_parts(run):
+    async def test(stores):
+        chains, genesis = stores.sigchains, key(9)
+        for seq in range(1, 6):
+            await chains.append(genesis, event(seq))
+        line = len(b'{"seq":1}\n')
+        assert await chains.read_part(genesis, 0, 5, 3 * line) == (b'{"seq":1}\n{"seq":2}\n{"seq":3}\n', 3)
+        assert await chains.read_part(genesis, 3, 4, 10 * line) == (b'{"seq":4}\n', 4)
+        assert await chains.read_part(genesis, 0, 5, 1) == (b'{"seq":1}\n', 1)
+
+    run(test)
+
+
 def test_of_many_who_append_at_one_place_one_does(run):
     async def test(stores):
         answers = await asyncio.gather(

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from kezd.kez.envelope import encode_envelope
 from kezd.kez.keys import Seed
-from kezd.kez.sigchain import Chain, add, add_nats_endpoint, decode_event, decode_jsonl, event_payload, rotate
+from kezd.kez.sigchain import (
+    Chain,
+    add,
+    add_nats_endpoint,
+    decode_event,
+    decode_jsonl,
+    encode_jsonl,
+    event_payload,
+    rotate,
+)
 from kezd.kez.signing import Signer
 
 NOW = 1_800_000_000
@@ -152,6 +161,35 @@ def test_a_restarted_server_goes_on(open_site):
     site.close = lambda: None
     assert owner.append(fresh).status_code == 201
     assert decode_jsonl(fresh.get(owner.path).content, owner.chain.genesis).head.seq == 6
+
+
+def test_a_long_chain_goes_out_in_parts(site):
+    owner = Owner()
+    for _ in range(8):
+        payload = event_payload(owner.chain, "later", {"text": "x" * 60_000}, NOW)
+        owner.append(site, owner.encode(owner.signer.sigchain_event(payload)))
+    answer = site.get(owner.path)
+    assert answer.content == encode_jsonl(owner.chain)
+    assert "content-length" not in answer.headers
+    assert site.request("HEAD", owner.path).content == b""
+    parts = []
+
+    async def ask():
+        async def send(message):
+            parts.append(len(message.get("body", b"")))
+
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": owner.path,
+            "headers": [],
+            "client": ("203.0.113.1", 1),
+        }
+        await site.app(scope, None, send)
+
+    site.runner.run(ask())
+    assert max(parts) <= 128 * 1024
+    assert sum(parts) == owner.chain.size
 
 
 def test_a_long_chain_is_verified_once_however_often_its_owner_sends_a_bad_event(open_site):

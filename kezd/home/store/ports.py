@@ -93,6 +93,13 @@ class SigchainStore(Protocol):
         """Head and the whole chain as JSONL (each line ends with a newline), of one moment."""
         ...
 
+    async def read_part(self, genesis: bytes, after: int, up_to: int, max_bytes: int) -> tuple[bytes, int]:
+        """Lines after one seq and up to another, and the last one's seq.
+
+        At least one line (there must be one), more as long as they have at most `max_bytes` together.
+        """
+        ...
+
     async def current_of(self, genesis: bytes) -> bytes | None:
         """The primary that now speaks for this chain; None for an unknown chain."""
         ...

@@ -25,6 +25,9 @@ SIGCHAIN_MIGRATIONS = (
 )
 
 
+PART_LINES = 512
+
+
 class SqliteSigchainStore:
     """`SigchainStore` on SQLite: the head row is what is compared and set."""
 
@@ -69,6 +72,25 @@ class SqliteSigchainStore:
         if not rows:
             return None
         return StoredHead(rows[-1][0], rows[-1][1]), b"".join(line + b"\n" for _, _, line in rows)
+
+    async def read_part(self, genesis: bytes, after: int, up_to: int, max_bytes: int) -> tuple[bytes, int]:
+        """Sizes first, so that no line is loaded which is not returned."""
+        sizes = self._file.rows(
+            "SELECT seq, length(line) + 1 FROM events WHERE genesis = ? AND seq > ? AND seq <= ? "
+            "ORDER BY seq LIMIT ?",
+            (genesis, after, up_to, PART_LINES),
+        )
+        last, total = sizes[0]
+        for seq, size in sizes[1:]:
+            total += size
+            if total > max_bytes:
+                break
+            last = seq
+        rows = self._file.rows(
+            "SELECT line FROM events WHERE genesis = ? AND seq > ? AND seq <= ? ORDER BY seq",
+            (genesis, after, last),
+        )
+        return b"".join(line + b"\n" for (line,) in rows), last
 
     async def current_of(self, genesis: bytes) -> bytes | None:
         """One select on the primary key."""
