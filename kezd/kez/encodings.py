@@ -14,6 +14,7 @@ from kezd.kez.errors import EncodingError
 
 _ALPHABET: Final = re.compile(r"[A-Za-z0-9_-]*={0,2}")
 _LEVEL: Final = 9
+_EMPTY: Final = zstandard.ZstdCompressor(level=_LEVEL).compress(b"")
 
 
 def encode_base64url(data: bytes) -> str:
@@ -63,6 +64,8 @@ def decompress(data: bytes, *, max_bytes: int) -> bytes:
         stated = zstandard.get_frame_parameters(data).content_size
         if stated != zstandard.CONTENTSIZE_UNKNOWN and stated > max_bytes:
             raise EncodingError(f"more than {max_bytes} bytes when decompressed")
+        if stated == 0 and data != _EMPTY:  # the library does not look at what follows such a header
+            raise EncodingError("that is not one whole zstd frame of an allowed size")
         return zstandard.ZstdDecompressor().decompress(
             data, max_output_size=max_bytes, allow_extra_data=False
         )

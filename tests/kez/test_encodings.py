@@ -78,6 +78,14 @@ def test_frames_that_are_not_one_whole_frame_are_refused():
             decompress(data, max_bytes=10_000)
 
 
+def test_an_empty_frame_is_nothing_but_that():
+    empty = compress(b"")
+    assert decompress(empty, max_bytes=10) == b""
+    for data in (empty + b"x", empty[:-1], empty[:6] + b"garbage"):
+        with pytest.raises(EncodingError):
+            decompress(data, max_bytes=10)
+
+
 @given(st.binary(max_size=100))
 def test_any_bytes_are_a_frame_or_a_typed_error(data):
     for start in (b"", b"\x28\xb5\x2f\xfd"):
