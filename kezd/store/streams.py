@@ -11,6 +11,8 @@ from kezd.store.database import Transaction
 
 UNDECODED_MAX = 1_000
 """Envelopes of unknown versions kept at most: anybody can send one."""
+OLDEST_VERSION = 2
+"""There was none before, and nothing that says so will ever open: trying again would not end."""
 UNDECODED_BYTES = 32 * 1024 * 1024
 
 
@@ -63,7 +65,8 @@ def keep_undecoded(tx: Transaction, envelope_id: str, version: int, sealed: byte
 def undecoded(tx: Transaction, version: int, limit: int) -> list[Undecoded]:
     """Kept envelopes that this kezd, which knows up to `version`, may open now."""
     rows = tx.all(
-        "SELECT id, sealed, arrived_at FROM undecoded WHERE version BETWEEN 1 AND ? LIMIT ?", (version, limit)
+        "SELECT id, sealed, arrived_at FROM undecoded WHERE version BETWEEN ? AND ? LIMIT ?",
+        (OLDEST_VERSION, version, limit),
     )
     return [Undecoded._make(row) for row in rows]
 

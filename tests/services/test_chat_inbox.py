@@ -264,6 +264,21 @@ async def test_undecoded_envelopes_are_opened_once_we_can(bob, broker, friend):
             assert (await b.chat.waiting())["undecoded"] == 0
 
 
+async def test_an_envelope_of_no_version_there_ever_was_does_not_keep_the_next_start_busy(
+    bob, broker, friend
+):
+    with trio.fail_after(10):
+        async with bob.online() as b:
+            for number in (0, 1):
+                friend.put(bytes([number]) + secrets.token_bytes(700))
+            await drained(broker, bob)
+        async with bob.online() as b:
+            friend.write("hello", 1)
+            await drained(broker, bob)
+            assert [m.text for m in await shown(b, friend)] == ["hello"]
+            assert (await b.chat.waiting())["undecoded"] == 2
+
+
 async def test_dates_decide_nothing(bob, broker, friend):
     bob.restored_at = NOW - 1000.0
     bob.clock = MovableClock()
