@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -376,16 +377,80 @@ def test_a_pipe_that_closes(pair):
     assert len(done.stdout.splitlines()) == 1
 
 
+def in_shell(peer, line: str) -> subprocess.CompletedProcess[str]:
+    """A line of shell in which `kez` is the one beside this Python; both streams as text."""
+    return subprocess.run(
+        line.replace("kez", str(BESIDE_PYTHON / "kez"), 1), shell=True, env=peer._environ, executable="/bin/bash",
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "told"),
+    [
+        ("kez whoami > /dev/full", 1, "kez: cannot write the output: No space left on device\n"),
+        ("kez whoami >&-", 0, ""),
+        ("kez history @nobody 2>&-", 5, ""),
+        ("kez send @bob <&-", 2, "kez: stdin is closed\n"),
+    ],
+)
+def test_streams_that_are_full_or_closed(pair, line, code, told):
+    done = in_shell(pair[0], line)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", told)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"kez send @bob < <(printf 'a\xff\xfeb')",
+        r"kez send @bob $'\xff'",
+        r"kez add $'\xff'",
+        r"kez restore --words-file - < <(printf '\xff')",
+        r"kez restore --words-file <(printf '\xff')",
+        r"kez rpc daemon.health - < <(printf '\xff')",
+    ],
+)
+def test_what_is_not_utf_8_is_refused_with_a_sentence(pair, line):
+    done = in_shell(pair[0], line)
+    assert done.returncode == 2
+    assert "UTF-8" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_terminal_that_knows_ascii_only(pair):
+    alice, _ = pair
+    alice.kez("send", "@bob", "grüße")
+    done = in_shell(alice, "kez history @bob --limit 1")
+    assert "grüße" in done.stdout
+    assert "gr\\xfc\\xdfe" in in_shell(alice, "PYTHONIOENCODING=ascii kez history @bob --limit 1").stdout
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "soon"])
+def test_a_time_to_wait_is_above_0(seconds):
+    done = kez("send", "@bob", "x", "--wait", "read", "--timeout", seconds)
+    assert done.returncode == 2
+    assert "--timeout" in done.stderr
+
+
+def test_json_too_deep_is_not_json():
+    assert "not JSON" in kez("rpc", "daemon.health", "[" * 100_000).stderr
+
+
+def test_who_is_not_a_contact_is_named(pair):
+    assert pair[0].kez_fails("history", "@nobody")[1].startswith("kez: '@nobody' is not a contact\n")
+
+
 # --- a person at a terminal ----------------------------------------------------------------
 
 
 class Terminal:
     """A pseudo-terminal with `kez` in it."""
 
-    def __init__(self, peer, *arguments):
+    def __init__(self, peer, *arguments, columns=80):
         self.seen = ""
         child, self._fd = pty.fork()
         if child == 0:
+            termios.tcsetwinsize(0, (24, columns))
             os.execve(str(BESIDE_PYTHON / "kez"), ["kez", *arguments], {**peer._environ, "TERM": "xterm"})
         self._pid = child
 
@@ -405,13 +470,18 @@ class Terminal:
         self.seen = ""
         os.write(self._fd, line.encode() + b"\n")
 
-    def end(self) -> int:
+    def until_the_end(self) -> str:
         while True:
             try:
-                if not os.read(self._fd, 65536):
+                if not (more := os.read(self._fd, 65536)):
                     break
             except OSError:
                 break
+            self.seen += more.decode()
+        return self.seen
+
+    def end(self) -> int:
+        self.until_the_end()
         os.close(self._fd)
         return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
 
@@ -436,6 +506,32 @@ def test_a_person_registers(tmp_path, home):
         terminal.wait_for("carol@kez.test")
         assert terminal.end() == 0
         assert peer.kez("whoami")["handle"] == "carol@kez.test"
+
+
+def test_stopping_at_the_words_hides_them_and_says_how_to_go_on(tmp_path, home):
+    with PeerProcess.running(tmp_path / "p", home_url=home.url) as peer:
+        for stop, code in (("\x03", 130), ("\x04", 2)):
+            terminal = Terminal(peer, "register", "gitta")
+            terminal.wait_for("Press Enter")
+            os.write(terminal._fd, stop.encode())
+            seen = terminal.wait_for("goes on from here")
+            assert "\x1b[2J" in seen.partition("Press Enter")[2]
+            assert terminal.end() == code
+        assert "next: kez register HANDLE goes on" in peer.run_kez("status").stdout
+        assert "kez register HANDLE goes on" in peer.kez_fails("send", "@bob", "x")[1]
+
+
+@pytest.mark.parametrize("columns", [30, 50, 80])
+def test_nothing_that_is_ours_wraps(pair, columns):
+    primary = pair[0].kez("whoami")["primary"]
+    for arguments in (["whoami"], ["contacts", "@bob"], ["contacts"]):
+        terminal = Terminal(pair[0], *arguments, columns=columns)
+        seen = re.sub(r"\x1b\[\d+m", "", terminal.until_the_end())
+        for line in seen.splitlines():
+            long = len(line) > columns and "Safety words" not in line and "checked" not in line
+            assert not long or line.startswith("  "), "a key that is too long has a line of its own"
+        if arguments == ["whoami"]:
+            assert f"  {primary}" in seen.splitlines()
 
 
 def test_nobody_at_the_terminal_and_no_words_file(tmp_path, home):

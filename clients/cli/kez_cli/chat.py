@@ -1,12 +1,11 @@
 """send, listen, history, read: the conversations."""
 
 import contextlib
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
-from kez_cli.context import Context, Json
+from kez_cli.context import Context, Json, read_stdin
 from kez_cli.people import name_of
 from kez_cli.terminal import date, indented, note, show
 from kezd.client.sync import Client
@@ -14,7 +13,7 @@ from kezd.errors import RequestError, Slug, UnavailableError, error_for
 
 STATES = ("queued", "accepted", "delivered", "read")
 RECONNECT_SECONDS = 0.5
-TEXT_LIMIT = 4 * 1024 * 1024
+TEXT_LIMIT = 1024 * 1024
 """Bytes read from stdin at most; the daemon has the last word on what is too large."""
 
 
@@ -23,9 +22,9 @@ def send(context: Context) -> int:
     options = context.options
     text = options.text
     if text is None or text == "-":
-        if sys.stdin.isatty():
+        if context.interactive():
             note("Type the message, then Ctrl-D:")
-        text = sys.stdin.read(TEXT_LIMIT).rstrip("\n")
+        text = read_stdin(TEXT_LIMIT)
     params: Json = {"to": options.handle, "text": text, "dry_run": options.dry_run}
     if options.idempotency_key:
         params["idempotency_key"] = options.idempotency_key
@@ -78,7 +77,7 @@ def deadline(seconds: float | None) -> Iterator[None]:
     def expire(*_: Any) -> None:
         raise UnavailableError(
             Slug.OFFLINE,
-            f"not there after {seconds} s",
+            f"not there after {seconds:g} s",
             hint="the message stays queued; kez history shows its state",
         )
 
@@ -121,13 +120,15 @@ def _conversations(context: Context, client: Client) -> int:
     if context.json:
         context.print_json(page)
         return 0
-    for thread in page["items"]:
+    threads = page["items"]
+    names = [name_of({"genesis": thread["contact"], "handle": thread.get("handle")}) for thread in threads]
+    width = max(map(len, names), default=0)
+    for name, thread in zip(names, threads, strict=True):
         last = thread.get("last") or {}
         unread = context.terminal.strong(f"{thread['unread']} unread") if thread["unread"] else ""
-        name = name_of({"genesis": thread["contact"], "handle": thread.get("handle")})
         when = date(last.get("arrived_at")) if last else ""
         kind = "" if thread["state"] == "accepted" else f"({thread['state']})"
-        context.terminal.line(f"{name:<34} {when:<16}  {unread} {kind}".rstrip())
+        context.terminal.line(f"{name:<{width}}  {when:<16}  {unread} {kind}".rstrip())
     if not page["items"]:
         note("No conversations yet: kez send HANDLE TEXT.")
     return 0

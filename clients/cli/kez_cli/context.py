@@ -32,7 +32,8 @@ class Context:
 
     def interactive(self) -> bool:
         """Whether a person can be asked something."""
-        return sys.stdin.isatty() and sys.stderr.isatty() and not self.json
+        streams = (sys.stdin, sys.stderr)
+        return not self.json and all(stream is not None and stream.isatty() for stream in streams)
 
 
 def read_secret_file(path: str) -> str:
@@ -42,12 +43,28 @@ def read_secret_file(path: str) -> str:
         RequestError: it cannot be read.
     """
     if path == "-":
-        return sys.stdin.read().rstrip("\n")
+        return read_stdin()
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib costs start-up time
             return file.read().rstrip("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(Slug.INVALID_ARGUMENT, f"cannot read {path}: {error}") from error
+    except OSError as error:
+        raise RequestError(Slug.INVALID_ARGUMENT, f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RequestError(Slug.INVALID_ARGUMENT, f"{path} is not UTF-8 text") from error
+
+
+def read_stdin(limit: int = -1) -> str:
+    """All of stdin (at most so many bytes, when a limit is given) without its last line feeds.
+
+    Raises:
+        RequestError: there is none, or it is not UTF-8.
+    """
+    if sys.stdin is None:
+        raise RequestError(Slug.INVALID_ARGUMENT, "stdin is closed")
+    try:
+        return sys.stdin.buffer.read(limit).decode().rstrip("\n")
+    except UnicodeDecodeError as error:
+        raise RequestError(Slug.INVALID_ARGUMENT, "what came on stdin is not UTF-8 text") from error
 
 
 def write_new_secret_file(path: str, text: str) -> None:

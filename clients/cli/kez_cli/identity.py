@@ -23,7 +23,11 @@ def register(context: Context) -> int:
     with context.connect() as client:
         state = client.call("identity.show")["state"]
         if state in {"none", "unconfirmed"}:
-            _make_key(context, client, state)
+            try:
+                _make_key(context, client, state)
+            except (KeyboardInterrupt, EOFError) as stop:
+                stop.add_note("Nothing is lost: the same kez register goes on from here.")
+                raise
         params: Json = {"handle": context.options.handle}
         if context.options.home_url:
             params["home_url"] = context.options.home_url
@@ -81,10 +85,12 @@ def _show_words(context: Context, words: list[str]) -> None:
     terminal.words(words)
     terminal.line()
     terminal.line("Whoever has them is you; without them nobody can bring you back.")
-    input("Press Enter when they are on paper. ")
-    if sys.stdout.isatty():
-        # Up to the first line and clear from there, then the scroll-back, so that they do not stay in view.
-        print("\x1b[H\x1b[2J\x1b[3J", end="", flush=True)
+    try:
+        input("Press Enter when they are on paper. ")
+    finally:  # also after Ctrl-C
+        if sys.stdout.isatty():
+            # Up to the first line and clear from there, then the scroll-back, so that they do not stay in view.
+            print("\x1b[H\x1b[2J\x1b[3J", end="", flush=True)
 
 
 def restore(context: Context) -> int:

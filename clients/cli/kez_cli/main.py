@@ -6,6 +6,7 @@ code or raises a `KezdError`, which the table in `kezd.errors` turns into one.
 """
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -15,12 +16,13 @@ from typing import NamedTuple
 from kez_cli import chat, identity, peer, people, topics
 from kez_cli.context import Context
 from kez_cli.terminal import note, show
-from kezd.errors import KezdError
+from kezd.errors import KezdError, RequestError, Slug
 
 INTERRUPTED = 130
 Run = Callable[[Context], int]
 WIDTH = 96
 """Columns of help at most."""
+MOST_SECONDS = 1e9
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
@@ -38,6 +40,14 @@ def _width() -> int:
         return min(os.get_terminal_size(sys.stdout.fileno()).columns, WIDTH)
     except (OSError, ValueError):
         return 80
+
+
+def _seconds(text: str) -> float:
+    """A time to wait; 0 would mean for ever to the timer, and so would what is no number."""
+    seconds = float(text)
+    if not 0 < seconds < MOST_SECONDS:
+        raise ValueError
+    return seconds
 
 
 class Command(NamedTuple):
@@ -113,7 +123,7 @@ def _send(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("handle", help="@bob, bob@server, or a key")
     parser.add_argument("text", nargs="?", help="the message (none, or -: read it from stdin)")
     parser.add_argument("--wait", choices=chat.STATES[1:], help="wait until it got that far")
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="give up waiting after this long")
+    parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="give up waiting after this long")
     parser.add_argument("--idempotency-key", metavar="KEY", help="calls with one key are one message")
     parser.add_argument("--dry-run", action="store_true", help="check everything, send nothing")
 
@@ -290,24 +300,54 @@ def _report(error: KezdError, *, as_json: bool) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of `kez`."""
     given = sys.argv[1:] if arguments is None else arguments
+    _prepare_streams()
     parser = build_parser(_wanted(given))
     options = _defaults(parser.parse_args(given))
     if options.command is None:
         parser.print_help()
         return 2
     try:
+        _refuse_what_is_no_text(given)
         return int(options.run(Context(options)))
     except KezdError as error:
         return _report(error, as_json=options.json)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        _leave_the_line(stop)
         return INTERRUPTED
-    except EOFError:
+    except EOFError as stop:
+        _leave_the_line(stop)
         note("kez: nothing was typed")
         return 2
-    except BrokenPipeError:
-        # The reader of our output left (`| head`): no traceback from the flush at exit either.
+    except OSError as error:
+        # Sockets and files have errors of ours; what is left is stdout. No traceback from the flush at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # that one is `| head`
+            note(f"kez: cannot write the output: {error.strerror}")
         return 1
+
+
+def _leave_the_line(stop: BaseException) -> None:
+    """Down from the prompt at which a person stopped, and what there is to say about stopping there."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        note("")
+    for text in getattr(stop, "__notes__", ()):
+        note(text)
+
+
+def _prepare_streams() -> None:
+    """Output that a terminal's encoding does not know is escaped; a closed stdout swallows what it gets."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for as long as we run
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _refuse_what_is_no_text(arguments: Sequence[str]) -> None:
+    try:
+        "".join(arguments).encode()
+    except UnicodeEncodeError as error:
+        raise RequestError(Slug.INVALID_ARGUMENT, "an argument is not UTF-8 text") from error
 
 
 if __name__ == "__main__":

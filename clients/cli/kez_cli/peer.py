@@ -2,11 +2,19 @@
 
 import json
 
-from kez_cli.context import Context, Json, read_secret_file
+from kez_cli.context import Context, Json, read_stdin
 from kez_cli.terminal import show
 from kezd import __version__
 from kezd.client.sync import Client
 from kezd.errors import KezdError, RequestError, Slug, UnavailableError
+
+NEXT = {
+    "none": "kez register HANDLE, or kez restore",
+    "unconfirmed": "kez register HANDLE goes on where it stopped",
+    "unregistered": "kez register HANDLE",
+    "superseded": "kez restore --takeover, to be the live one again",
+}
+"""The step that an identity in this state waits for."""
 
 
 def status(context: Context) -> int:
@@ -22,6 +30,8 @@ def status(context: Context) -> int:
     terminal.line(terminal.strong(f"@{show(handle)}" if handle else "no handle") + f"  {identity['state']}")
     if identity.get("reason"):
         terminal.line(terminal.bad(show(identity["reason"])))
+    if identity["state"] in NEXT:
+        terminal.line(f"next: {NEXT[identity['state']]}")
     for link in health["links"]:
         terminal.line(_link(context, link))
     dropped = {cause: count for cause, count in health["dropped"].items() if count}
@@ -41,7 +51,7 @@ def _link(context: Context, link: Json) -> str:
         parts.append(f"heard {link['last_received_age_ms'] / 1000:.0f} s ago")
     if link.get("queue"):
         parts.append(f"{link['queue']} waiting")
-    if link.get("last_error"):
+    if link.get("last_error") and state not in {"online", "ok"}:  # what is over is no news
         parts.append(show(link["last_error"]))
     return "  ".join(parts)
 
@@ -92,8 +102,8 @@ def rpc(context: Context) -> int:
     """Call any method with JSON parameters and print its result."""
     text = context.options.params
     try:
-        params = json.loads(read_secret_file("-") if text == "-" else text)
-    except ValueError as error:
+        params = json.loads(read_stdin() if text == "-" else text)
+    except (ValueError, RecursionError) as error:
         raise RequestError(Slug.INVALID_ARGUMENT, f"the parameters are not JSON: {error}") from error
     if not isinstance(params, dict):
         raise RequestError(Slug.INVALID_ARGUMENT, "the parameters are a JSON object, by name")

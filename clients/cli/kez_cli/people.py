@@ -6,6 +6,14 @@ from kez_cli.context import Context, Json
 from kez_cli.terminal import date, note, show
 
 PAGE = 200
+DONE = {
+    "accept": "accepted",
+    "block": "blocked",
+    "refresh": "looked up again",
+    "trust": "the new key is trusted",
+    "keep_old": "the old key is kept",
+}
+"""What is said when a decision is carried out."""
 
 
 def name_of(contact: Json) -> str:
@@ -37,7 +45,7 @@ def contacts(context: Context) -> int:
         if chosen is not None:
             method, params = decisions[chosen]
             contact = client.call(method, contact=getattr(options, chosen), **params)
-            _print_contact(context, contact, heading=chosen.replace("_", " "))
+            _print_contact(context, contact, heading=DONE[chosen])
         elif options.handle:
             _print_contact(context, client.call("contacts.show", contact=options.handle))
         else:
@@ -79,9 +87,10 @@ def _list(context: Context, call: Callable[..., Json]) -> None:
     if context.json:
         context.print_json({"items": contacts, "next_cursor": None})
         return
+    width = max((len(name_of(contact)) for contact in contacts), default=0)
     for contact in contacts:
         alarm = contact.get("alarm")
         mark = context.terminal.bad(f"  ALARM {alarm['kind']}") if alarm else ""
-        context.terminal.line(f"{name_of(contact):<34} {contact['state']}{mark}")
+        context.terminal.line(f"{name_of(contact):<{width}}  {contact['state']}{mark}")
     if not contacts:
         note("No contacts yet: kez add HANDLE.")

@@ -43,6 +43,14 @@ class Terminal:
     def __init__(self, *, color: bool) -> None:
         self._color = color
 
+    @property
+    def _columns(self) -> int:
+        """Width of the screen; of a file or pipe, as wide as anything."""
+        try:
+            return os.get_terminal_size(sys.stdout.fileno()).columns or sys.maxsize
+        except (OSError, ValueError):
+            return sys.maxsize
+
     @classmethod
     def of(cls, choice: str) -> "Terminal":
         """By `--color` (auto, always, never), NO_COLOR and whether stdout is a terminal."""
@@ -77,25 +85,29 @@ class Terminal:
     def pairs(self, rows: Iterable[tuple[str, object]]) -> None:
         """Print names and values in two columns; rows without a value are left out."""
         kept = [(name, show(value)) for name, value in rows if value not in (None, "")]
-        width = max((len(name) for name, _ in kept), default=0)
+        width, columns = max((len(name) for name, _ in kept), default=0), self._columns
         for name, value in kept:
-            self.line(f"{self.faint(name.ljust(width))}  {value}")
+            # A key that does not fit beside its name stands below it, in one piece for the mouse.
+            gap = "  " if width + 2 + len(value) <= columns else "\n  "
+            self.line(f"{self.faint(name.ljust(width) if gap == '  ' else name)}{gap}{value}")
 
     def words(self, words: Sequence[str], *, numbered: bool = True) -> None:
-        """Print words in columns, numbered as they stand on paper."""
-        columns = 4
+        """Print words in columns, numbered as they stand on paper; never over the edge of the screen."""
+        cell = 15 if numbered else 11
+        columns = max(1, min(4, (self._columns - 1) // cell))
         rows = -(-len(words) // columns)
         for row in range(rows):
-            cells = [
-                f"{i + 1:2}. {words[i]:<10}" if numbered else f"{words[i]:<10}"
-                for i in range(row, len(words), rows)
-            ]
+            if numbered:
+                cells = [f"{i + 1:2}. {words[i]:<10}" for i in range(row, len(words), rows)]
+            else:  # read aloud from left to right, the same on a narrower screen
+                cells = [f"{word:<10}" for word in words[row * columns : (row + 1) * columns]]
             self.line("  " + " ".join(cells).rstrip())
 
 
 def note(text: str) -> None:
     """Say something to the person, not to the program that reads stdout."""
-    print(text, file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # closed: `2>&-`
+        print(text, file=sys.stderr, flush=True)
 
 
 def date(milliseconds: int | None) -> str:
