@@ -46,8 +46,10 @@ async def examine(
         url = (await opened.identity.show()).home_url or url
     checks += await _home(url, clock, version)
     if opened is not None:
-        checks.append(await _identity(opened))
-        checks.append(_link(opened))
+        identity = await _identity(opened)
+        checks.append(identity)
+        if identity.ok:  # without an active identity there is no link, and that is no matter of the network
+            checks.append(_link(opened))
     return checks
 
 

@@ -24,7 +24,10 @@ SILENCE_LIMIT = 300.0
 
 
 class WatchedHome:
-    """A `HomeDirectory` that notes whether the last exchange worked."""
+    """A `HomeDirectory` that notes whether the last exchange with the person's own home worked.
+
+    Which home that is, `use` told; until then every exchange counts.
+    """
 
     def __init__(self, home: HomeDirectory, clock: Clock) -> None:
         self._home = home
@@ -33,6 +36,8 @@ class WatchedHome:
         self._since = clock.now()
         self._answered_at: float | None = None
         self._last_error: str | None = None
+        self._own_server: str | None = None
+        self._own_chains: str | None = None
 
     def health(self) -> LinkHealth:
         """The link `home`: `connecting` until somebody asked it something."""
@@ -41,39 +46,48 @@ class WatchedHome:
 
     def use(self, server: str, url: str) -> None:
         """See `HomeDirectory`."""
+        self._own_server = server
         self._home.use(server, url)
 
     async def info(self, server: str) -> HomeInfo:
         """See `HomeDirectory`."""
-        return await self._noted(self._home.info(server))
+        info = await self._noted(self._home.info(server), server)
+        if server == self._own_server:
+            self._own_chains = info.sigchain_url
+        return info
 
     async def info_at(self, url: str) -> HomeInfo:
         """See `HomeDirectory`."""
-        return await self._noted(self._home.info_at(url))
+        info = await self._noted(self._home.info_at(url))
+        self._own_chains = info.sigchain_url
+        return info
 
     async def lookup(self, handle: Handle) -> HandleRecord | None:
         """See `HomeDirectory`."""
-        return await self._noted(self._home.lookup(handle))
+        return await self._noted(self._home.lookup(handle), handle.server)
 
     async def lookup_primary(self, server: str, primary: PublicKey) -> HandleRecord | None:
         """See `HomeDirectory`."""
-        return await self._noted(self._home.lookup_primary(server, primary))
+        return await self._noted(self._home.lookup_primary(server, primary), server)
 
     async def register(self, server: str, registration: Envelope) -> HandleRecord:
         """See `HomeDirectory`."""
-        return await self._noted(self._home.register(server, registration))
+        return await self._noted(self._home.register(server, registration), server)
 
     async def fetch_chain(
         self, sigchain_url: str, genesis: PublicKey, etag: str | None = None
     ) -> FetchedChain | None:
         """See `HomeDirectory`."""
-        return await self._noted(self._home.fetch_chain(sigchain_url, genesis, etag))
+        fetching = self._home.fetch_chain(sigchain_url, genesis, etag)
+        return await (self._noted(fetching) if sigchain_url == self._own_chains else fetching)
 
     async def append_event(self, sigchain_url: str, genesis: PublicKey, event: Event) -> Head:
         """See `HomeDirectory`."""
         return await self._noted(self._home.append_event(sigchain_url, genesis, event))
 
-    async def _noted(self, exchange: Awaitable[T]) -> T:
+    async def _noted(self, exchange: Awaitable[T], server: str | None = None) -> T:
+        if server is not None and self._own_server not in (None, server):
+            return await exchange  # a friend's home: whether it answers says nothing of ours
         try:
             answer = await exchange
         except UnavailableError as error:

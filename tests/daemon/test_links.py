@@ -40,6 +40,9 @@ class Home:
     def __init__(self):
         self.error: KezdError | None = None
 
+    def use(self, server, url):
+        """As a directory must."""
+
     async def lookup(self, handle):
         await trio.lowlevel.checkpoint()
         if self.error is not None:
@@ -64,3 +67,17 @@ async def test_the_home_link_follows_what_happened():
             await watched.lookup(HANDLE)
         assert watched.health().state == state
     assert watched.health().last_error is not None
+
+
+async def test_a_friends_home_that_is_down_is_not_ours():
+    home = Home()
+    watched = WatchedHome(home, SystemClock())
+    watched.use("kez.test", "https://kez.test")
+    await watched.lookup(HANDLE)
+    home.error = UnavailableError(Slug.HOME_UNREACHABLE)
+    with pytest.raises(UnavailableError):
+        await watched.lookup(parse_handle("bob@else.where"))
+    assert watched.health().state == "online"
+    with pytest.raises(UnavailableError):
+        await watched.lookup(HANDLE)
+    assert watched.health().state == "offline"
