@@ -117,7 +117,12 @@ TABLE: dict[Slug, SlugInfo] = {
     Slug.NOT_A_CONTACT: _row(_R, 5, "not a contact", "add them first: kez add HANDLE"),
     Slug.NO_IDENTITY: _row(_R, 5, "no identity on this machine", "kez register HANDLE, or kez restore"),
     Slug.IDENTITY_EXISTS: _row(_R, 6, "this profile already has an identity", "kez whoami"),
-    Slug.IDENTITY_PENDING: _row(_R, 6, "an identity waits for its words to be confirmed", "kez register"),
+    Slug.IDENTITY_PENDING: _row(
+        _R,
+        6,
+        "an identity waits for its words to be confirmed",
+        "kez register HANDLE goes on where it stopped",
+    ),
     Slug.WORDS_NOT_CONFIRMED: _row(
         _R, 2, "the words asked for were not the right ones", "look at your paper and try again"
     ),

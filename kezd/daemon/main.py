@@ -26,6 +26,9 @@ from kezd.runtime.paths import Paths
 log = logging.getLogger(__name__)
 
 PASSPHRASE_BYTES = 4096
+PASSPHRASE_HINT = (
+    "--passphrase-file (or KEZD_PASSPHRASE_FILE) names a file whose first line is the passphrase"
+)
 
 DESCRIPTION = """\
 kezd is your KEZ peer: one daemon that holds your identity, talks to your home
@@ -141,9 +144,11 @@ def _read_passphrase(path: str | None) -> str | None:
         with Path(path).open(encoding="utf-8") as file:
             line = file.readline(PASSPHRASE_BYTES).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(Slug.BAD_CONFIG, f"the passphrase file cannot be read: {error}") from error
+        raise RequestError(
+            Slug.BAD_CONFIG, f"the passphrase file cannot be read: {error}", hint=PASSPHRASE_HINT
+        ) from error
     if not line:
-        raise RequestError(Slug.BAD_CONFIG, f"the first line of {path} is empty")
+        raise RequestError(Slug.BAD_CONFIG, f"the first line of {path} is empty", hint=PASSPHRASE_HINT)
     return line
 
 

@@ -123,7 +123,11 @@ def ensure_private_directory(directory: Path) -> None:
         found = directory.lstat()
         parents = [(d, d.stat()) for d in directory.parents]
     except OSError as error:
-        raise StoreError(Slug.STORE_FAILED, f"cannot make {directory}: {error.strerror}") from error
+        raise StoreError(
+            Slug.STORE_FAILED,
+            f"cannot make {directory}: {error.strerror}",
+            hint="choose a directory that you can write to: KEZD_HOME, or --home-dir",
+        ) from error
     if not stat.S_ISDIR(found.st_mode):
         raise StoreError(Slug.UNSAFE_PATH, f"{directory} is not a directory (links are not followed)")
     if found.st_uid != os.getuid():

@@ -53,6 +53,8 @@ STRANGER_DOUBLINGS: Final = 5
 """A stranger whom our home does not know is asked about ever more seldom, up to 2⁵ intervals."""
 IDLE_SECONDS: Final = 300.0
 PAGE_LIMIT: Final = 500
+NAME_SHOWN: Final = 80
+"""Characters of a name that is quoted back."""
 
 Uniform = Callable[[float, float], float]
 
@@ -353,9 +355,9 @@ class Contacts:
         try:
             contact = self._look_up(tx, name.strip())
         except KezError as error:
-            raise RequestError(Slug.NOT_A_CONTACT) from error
+            raise _unknown(name) from error
         if contact is None:
-            raise RequestError(Slug.NOT_A_CONTACT)
+            raise _unknown(name)
         return contact
 
     def _look_up(self, tx: Transaction, name: str) -> StoredContact | None:
@@ -388,3 +390,7 @@ class Contacts:
 
     def _shown(self, contact: StoredContact) -> Contact:
         return show_contact(contact, self._primary)
+
+
+def _unknown(name: str) -> RequestError:
+    return RequestError(Slug.NOT_A_CONTACT, f"{name[:NAME_SHOWN]!r} is not a contact")
