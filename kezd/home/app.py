@@ -79,7 +79,7 @@ async def open_home(
     """
     metrics = Metrics(CollectorRegistry())
     async with AsyncExitStack() as stack:
-        settings.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(settings.directory)
         lock_fd = stack.enter_context(await _lock(settings.directory))
         public = stack.enter_context(contextlib.closing(bind(settings.bind)))
         internal = stack.enter_context(contextlib.closing(bind(settings.internal_bind)))
@@ -112,7 +112,7 @@ async def open_home(
         if sigchains is not None:
             limit = RateLimit(settings.sigchain_per_minute, settings.sigchain_burst, clock)
             routes += Sigchains(sigchains, ChainCache(), limit, settings.trusted_proxies, metrics).routes()
-        routes.append(_front(settings, metrics))
+        routes.append(_front(settings, public_url, metrics))
         inner = Internal(side.gate if side else None, settings.limits, metrics).routes()
         await stack.enter_async_context(serve_http(_edge(inner, metrics, random_bytes), internal))
         await stack.enter_async_context(serve_http(_edge(routes, metrics, random_bytes), public))
@@ -120,6 +120,22 @@ async def open_home(
             url=own_url, internal_url=settings.internal_bind.url(internal.getsockname()[1]),
             nats_url=nats_urls[0] if nats_urls else None, supervisor=supervisor, side=side, keeper=keeper,
         )  # fmt: skip
+
+
+def make_directory(directory: Path) -> None:
+    """Make what is missing of it, for its owner only.
+
+    Raises:
+        HomeSetupError: it is a file, or we may not write there.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (directory / "lock").touch(mode=0o600)
+    except OSError as error:
+        raise HomeSetupError(
+            f"cannot write to {directory}: {error.strerror}",
+            hint="choose a directory that you can write to: --dir",
+        ) from error
 
 
 def nats_config(settings: Settings, port: int) -> NatsConfig:
@@ -179,10 +195,12 @@ def _sigchain_url(settings: Settings, public_url: str) -> str:
     return public_url if settings.role is Role.UP else "http://localhost:7878"
 
 
-def _front(settings: Settings, metrics: Metrics) -> BaseRoute:
+def _front(settings: Settings, public_url: str, metrics: Metrics) -> BaseRoute:
     if settings.web_dir is not None:
+        if not settings.web_dir.is_dir():
+            raise HomeSetupError(f"there is no directory {settings.web_dir}", hint="see --web-dir")
         return Mount("/", StaticFiles(directory=settings.web_dir, html=True))
-    return Route("/", Endpoint("/", front_page(settings.server), metrics), methods=["GET"])
+    return Route("/", Endpoint("/", front_page(settings.server, public_url), metrics), methods=["GET"])
 
 
 def _edge(routes: Sequence[BaseRoute], metrics: Metrics, random_bytes: Callable[[int], bytes]) -> Edge:

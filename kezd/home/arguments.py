@@ -4,11 +4,13 @@ Pure apart from argparse's own exit on wrong usage. Every flag of PROTOCOL 10 ha
 """
 
 import argparse
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from kezd.home.gate import Network
 from kezd.home.policy import Limits
@@ -18,6 +20,8 @@ from kezd.kez.handles import parse_server_name
 
 MAX_JWT_TTL = 3600.0
 DEFAULT_SERVER = "kez.lat"
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]_-]*")
+_SYNC_INTERVAL = re.compile(r"always|[1-9][0-9]{0,5}(s|m|h)")
 DEFAULT_NATS = "nats://127.0.0.1:4222"
 
 DESCRIPTION = """\
@@ -74,7 +78,10 @@ _COMMANDS = {
 
 def parse_arguments(arguments: Sequence[str], environ: Mapping[str, str]) -> Parsed:
     """Read a command line; wrong usage exits with 2."""
-    parser = _parser(environ)
+    try:
+        parser = _parser(environ)
+    except argparse.ArgumentTypeError as error:
+        argparse.ArgumentParser(prog="kezd-home").error(str(error))
     options = parser.parse_args(arguments)
     command, role, _ = _COMMANDS[options.command]
     if options.jwt_ttl > MAX_JWT_TTL:
@@ -151,7 +158,10 @@ def _where(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> None:
     path = _reader(Path, "a path")
 
     def variable(name: str, read: Callable[[str], Any], default: Any = None) -> Any:
-        return read(environ[name]) if environ.get(name) else default
+        try:
+            return read(environ[name]) if environ.get(name) else default
+        except argparse.ArgumentTypeError as error:
+            raise argparse.ArgumentTypeError(f"variable {name}: {error}") from error
 
     add(
         "--dir",
@@ -181,9 +191,15 @@ def _where(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> None:
         metavar="HOST:PORT",
         help="metrics and the auth question; keep it on loopback (default: 127.0.0.1:6970)",
     )
-    add("--public-url", metavar="URL", help="how others reach --bind, e.g. https://your.server")
+    add(
+        "--public-url",
+        type=_http_url,
+        metavar="URL",
+        help="how others reach --bind, e.g. https://your.server",
+    )
     add(
         "--sig-server-url",
+        type=_http_url,
         default=environ.get("KEZ_CHAT_SIG_SERVER_URL"),
         metavar="URL",
         help="where sigchains are served, if not here; KEZ_CHAT_SIG_SERVER_URL (registry: http://localhost:7878)",
@@ -240,10 +256,16 @@ def _nats(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> None:
     )
     add(
         "--nats-websocket",
+        type=_listener,
         metavar="HOST:PORT",
         help="also listen for websockets, usually :8443 behind a TLS proxy",
     )
-    add("--nats-monitoring", metavar="HOST:PORT", help="nats-server's own monitoring, usually 127.0.0.1:8222")
+    add(
+        "--nats-monitoring",
+        type=_listener,
+        metavar="HOST:PORT",
+        help="nats-server's own monitoring, usually 127.0.0.1:8222",
+    )
     add("--no-nats", action="store_true", help="start no nats-server; use the one at --nats-url")
     add(
         "--nats-url",
@@ -274,6 +296,7 @@ def _nats(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> None:
     )
     add(
         "--sync-interval",
+        type=_reader(_parse_sync_interval, "always, or a time such as 30s, 2m"),
         default="always",
         metavar="always|DURATION",
         help="when JetStream syncs to disk; always loses nothing in a power cut (default: always)",
@@ -299,7 +322,7 @@ def _limits(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--inbox-max-bytes",
-        type=_reader(int, "a number"),
+        type=_reader(_parse_size, "a number of bytes above 0"),
         metavar="BYTES",
         help="size of all waiting mail (default: 75%% of the free disk)",
     )
@@ -332,6 +355,38 @@ def _reader(read: Callable[[str], Any], what: str) -> Callable[[str], Any]:
 
 
 _address: Callable[[str], Address] = _reader(Address.parse, "host:port")
+
+
+def _parse_listener(text: str) -> str:
+    """`host:port` or `:port`, as nats-server wants it, and nothing that could end its quotes."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not _HOST.fullmatch(host):
+        raise ValueError(text)
+    Address.parse(f"{host or '0.0.0.0'}:{port}")  # noqa: S104 - read, not bound
+    return text
+
+
+def _parse_http_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise ValueError(text)
+    return text
+
+
+def _parse_sync_interval(text: str) -> str:
+    if not _SYNC_INTERVAL.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
+def _parse_size(text: str) -> int:
+    if (size := int(text)) <= 0:
+        raise ValueError(text)
+    return size
+
+
+_listener: Callable[[str], str] = _reader(_parse_listener, "host:port")
+_http_url: Callable[[str], str] = _reader(_parse_http_url, "a URL like https://your.server")
 
 
 _network: Callable[[str], Network] = _reader(parse_network, "a network like 10.0.0.0/8")

@@ -134,6 +134,8 @@ async def _check_role(settings: Settings, name: str, key: NatsKey, account: str)
         async with _link(settings, name, key) as link:
             answer = await link.request_json("$SYS.REQ.USER.INFO", None)
     except HomeUnavailableError as error:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            fix = "write the certificate's host name in --nats-url, and its authority in SSL_CERT_FILE"
         return Finding(check, Level.FAIL, f"cannot log in: {error}", fix)
     seen = str(answer.get("data", {}).get("account", ""))
     if seen != account:
@@ -220,7 +222,11 @@ def _services(check: str, seen: set[str]) -> Finding:
 
 
 async def _check_jetstream(home: NatsLink) -> Finding:
-    answer = await home.request_json("$JS.API.INFO", None)
+    try:
+        answer = await home.request_json("$JS.API.INFO", None)
+    except HomeUnavailableError:
+        fix = "add a jetstream { } block to the server, and one to account STORE"
+        return Finding("JetStream in STORE", Level.FAIL, "no JetStream answers", fix)
     error = answer.get("error")
     if error:
         return Finding(

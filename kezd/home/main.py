@@ -19,7 +19,7 @@ import msgspec
 import uvloop
 
 from kezd.home import check
-from kezd.home.app import Home, nats_config, open_home
+from kezd.home.app import Home, make_directory, nats_config, open_home
 from kezd.home.arguments import Command, Parsed, parse_arguments
 from kezd.home.errors import HomeSetupError
 from kezd.home.nats_config import render_nats_config
@@ -55,6 +55,7 @@ def _dispatch(parsed: Parsed, clock: Clock) -> int:
         case Command.INIT:
             return _init(parsed)
         case Command.CHECK:
+            logging.getLogger("kezd.home.nats_link").setLevel(logging.ERROR)  # the findings say it better
             return asyncio.run(check.run(parsed.settings, clock, as_json=parsed.json))
         case Command.SERVE:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -63,6 +64,7 @@ def _dispatch(parsed: Parsed, clock: Clock) -> int:
 
 def _init(parsed: Parsed) -> int:
     settings = parsed.settings
+    make_directory(settings.directory)
     made = create_missing_keys(settings.keys_directory, secrets.token_bytes)
     keys = load_keys(settings.keys_directory, settings.issuer_path)
     path = settings.directory / "nats.conf"
@@ -77,7 +79,8 @@ def _init(parsed: Parsed) -> int:
         _say(answer)
     else:
         made_text = ", ".join(made) or "none, all were there"
-        print(f"keys made: {made_text}\nnats.conf: {path}\nnext: kezd-home up --server NAME")  # noqa: T201
+        following = f"kezd-home up --server NAME --dir {settings.directory}"
+        print(f"keys made: {made_text}\nnats.conf: {path}\nnext: {following}")  # noqa: T201
     return 0
 
 

@@ -122,7 +122,8 @@ def _read(path: Path) -> NatsKey:
         mode = path.stat().st_mode
         text = path.read_text(encoding="ascii").strip()
     except FileNotFoundError as error:
-        raise HomeSetupError(f"no key file {path}", hint="run: kezd-home init") from error
+        hint = f"run: kezd-home init --dir {path.parent.parent} (it makes DIR/keys)"
+        raise HomeSetupError(f"no key file {path}", hint=hint) from error
     except (OSError, UnicodeDecodeError) as error:
         raise HomeSetupError(f"cannot read the key file {path}", hint=str(error)) from error
     if stat.S_IMODE(mode) & 0o077:

@@ -63,6 +63,7 @@ class NatsLink:
         self._subscriptions = list(subscriptions)
         self._client: Client | None = None
         self._closed = asyncio.Event()
+        self._last_reason = ""
         self.reconnects = 0
 
     @classmethod
@@ -196,6 +197,7 @@ class NatsLink:
                     told = True
                 await asyncio.sleep(RECONNECT_WAIT)
             else:
+                self._last_reason = ""
                 log.info("nats link is online", extra={"link": self.name})
                 return
 
@@ -216,12 +218,14 @@ class NatsLink:
             closed.set()
 
         async def on_error(error: Exception) -> None:
-            log.info(
-                "nats link error", extra={"link": self.name, "reason": str(error) or type(error).__name__}
-            )
+            reason = str(error) or type(error).__name__
+            if reason != self._last_reason:  # nats-py tries every 50 ms, each time for the same reason
+                self._last_reason = reason
+                log.warning("nats link error, trying again", extra={"link": self.name, "reason": reason})
 
         async def on_reconnected() -> None:
             self.reconnects += 1
+            self._last_reason = ""
             log.info("nats link is online again", extra={"link": self.name})
 
         await client.connect(

@@ -30,6 +30,9 @@ LAST_BACKOFF = 5.0
 LONG_RUN = 30.0
 """Seconds after which the next crash starts again at the shortest back-off."""
 
+LAST_WORDS = 4096
+"""Bytes at the end of its output and log in which its reason is looked for."""
+
 ALARM_AFTER = 5
 """Starts that failed in a row before a human is called (an ERROR line)."""
 
@@ -136,7 +139,8 @@ class NatsSupervisor:
             raise HomeSetupError("nats-server was not ready in time", hint=f"see {output}") from error
         except _EndedError as error:
             said = await asyncio.to_thread(_last_line, output)
-            raise HomeSetupError(f"nats-server ended at once: {said}", hint=f"see {output}") from error
+            hint = f"see {output} and nats.log beside it"
+            raise HomeSetupError(f"nats-server ended at once: {said}", hint=hint) from error
         log.info("nats-server is ready", extra={"pid": self._process.pid, "starts": self.starts})
 
     async def _wait_ready(self, process: asyncio.subprocess.Process) -> None:
@@ -177,5 +181,13 @@ class _EndedError(Exception):
 
 
 def _last_line(path: Path) -> str:
-    lines = path.read_text(errors="replace").splitlines()
-    return lines[-1] if lines else "(it said nothing)"
+    """What it wrote last: with a log file of its own it keeps silent, and a fatal line stands there."""
+    for file in (path, path.with_name("nats.log")):
+        if file.exists():
+            with file.open("rb") as opened:
+                opened.seek(max(0, file.stat().st_size - LAST_WORDS))
+                lines = opened.read().decode(errors="replace").split("\n")
+            told = [line.strip() for line in lines if line.strip()]
+            if told:
+                return next((line for line in reversed(told) if "[FTL]" in line), told[-1])
+    return "(it said nothing)"

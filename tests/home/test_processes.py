@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -175,12 +176,53 @@ def test_init_makes_keys_once_and_a_config(tmp_path):
         (["up", "--no-nats"], "--no-nats needs --nats-url"),
         (["up", "--trusted-proxy", "everybody"], "is not a network"),
         (["up", "--server", "no spaces"], "is not a server name"),
+        (["up", "--sync-interval", "soon"], "is not always, or a time"),
+        (["up", "--nats-monitoring", "8222"], "is not host:port"),
+        (["up", "--nats-websocket", '127.0.0.1:1" }'], "is not host:port"),
+        (["up", "--inbox-max-bytes", "-5"], "a number of bytes above 0"),
+        (["up", "--public-url", "your.server"], "is not a URL"),
     ],
 )
 def test_wrong_usage_exits_2(arguments, words):
     answer = command(*arguments, environ={"NATS_URL": ""})
     assert answer.returncode == 2
     assert words in answer.stderr
+
+
+def test_a_wrong_variable_is_named():
+    answer = command("up", environ={"KEZ_CHAT_BIND": "nonsense"})
+    assert answer.returncode == 2
+    assert "variable KEZ_CHAT_BIND: 'nonsense' is not host:port" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["init", "--dir", "FILE"], "cannot write to FILE: File exists\n  choose a directory"),
+        (["up", "--dir", "FILE"], "cannot write to FILE: File exists\n  choose a directory"),
+        (["up", "--dir", "DIR", "--web-dir", "FILE"], "there is no directory FILE\n  see --web-dir"),
+        (["check", "--dir", "DIR"], "run: kezd-home init --dir DIR"),
+        (["up", "--dir", "DIR", "--nats-monitoring", "127.0.0.1:BUSY"], "address already in use"),
+    ],
+)
+def test_what_cannot_start_says_why(tmp_path, arguments, words):
+    (tmp_path / "file").touch()
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        names = {
+            "FILE": str(tmp_path / "file"), "DIR": str(tmp_path / "dir"), "BUSY": str(busy.getsockname()[1]),
+        }  # fmt: skip
+
+        def filled(text):
+            for name, value in names.items():
+                text = text.replace(name, value)
+            return text
+
+        anywhere = ["--bind", "127.0.0.1:0", "--internal-bind", "127.0.0.1:0", "--nats-bind", "127.0.0.1:0"]
+        answer = command(*map(filled, arguments), *anywhere)
+    assert answer.returncode == 1
+    assert filled(words) in answer.stdout + answer.stderr
+    assert "Traceback" not in answer.stderr
 
 
 def test_the_help_teaches():
@@ -193,7 +235,7 @@ def test_the_help_teaches():
 
 def test_the_front_page(home):
     page = httpx.get(f"{home.url}/")
-    assert "kez register alice --server kez.test" in page.text
+    assert f"kez register alice --home-url {home.url}" in page.text
     assert page.headers["content-security-policy"] == "default-src 'none'"
 
 
@@ -250,7 +292,9 @@ def test_an_operators_own_nats(own_nats):
         assert eventually(again.ask_session)["generation"] == 1
         assert home.errors() == []
     started = time.monotonic()
-    with pytest.raises(RefusedError, match=r"Authorization Violation|Authentication Timeout|Connection reset"):
+    with pytest.raises(
+        RefusedError, match=r"Authorization Violation|Authentication Timeout|Connection reset"
+    ):
         alice.connect(server.url)
     assert 1.5 < time.monotonic() - started < 4, "callout down: the server's own time-out"
 
@@ -288,6 +332,19 @@ def test_check_finds_what_is_wrong(tmp_path, before, after, finding, words):
     with NatsServer.start(tmp_path / "own", "\n".join(lines)) as server:
         bad = check(directory, server.url)["bad"]
         assert words in bad[finding]["fix"]
+
+
+def test_check_finds_that_there_is_no_jetstream(tmp_path):
+    directory = tmp_path / "home"
+    assert command("init", "--dir", str(directory)).returncode == 0
+    config = (directory / "nats.conf").read_text()
+    config = re.sub(r"^jetstream \{.*?\n\}$", "", config, flags=re.DOTALL | re.MULTILINE)
+    config = re.sub(r"^    jetstream \{.*$", "", config, flags=re.MULTILINE)
+    lines = [line for line in config.splitlines() if not line.startswith(("listen:", "log", "pid_file"))]
+    with NatsServer.start(tmp_path / "own", "\n".join(lines)) as server:
+        bad = check(directory, server.url)["bad"]
+    assert "jetstream { }" in bad["JetStream in STORE"]["fix"]
+    assert "jetstream { }" in bad["sync of kezd-home"]["fix"]
 
 
 def test_check_finds_wrong_keys_a_wrong_issuer_and_a_silent_address(own_nats, tmp_path):
