@@ -25,7 +25,7 @@ from kezd.runtime.transport import LinkState
 MIB: Final = 1024 * 1024
 DISK_ROOM: Final = 200 * MIB
 CLOCK_TOLERANCE: Final = 120.0
-"""Seconds; a home refuses registrations dated further off than ten minutes."""
+"""Seconds; a home refuses registrations dated further off than five minutes."""
 HOME_SECONDS: Final = 5.0
 
 
@@ -69,7 +69,7 @@ def _socket(path: Path) -> Check:
             name="socket",
             ok=False,
             found=f"{path}: {error.strerror}",
-            fix="somebody removed it; restart kezd: systemctl --user restart kezd",
+            fix="somebody removed it; stop kezd and start it again",
         )
     fine = mode & 0o177 == 0
     return Check(

@@ -34,7 +34,7 @@ DESCRIPTION = """\
 kezd is your KEZ peer: one daemon that holds your identity, talks to your home
 server and keeps your messages. It has no window; use `kez` to talk to it.
 
-  kezd                   run in the foreground (systemctl --user start kezd: in the background)
+  kezd                   run in the foreground (as a systemd service: Type=notify)
   kezd config            show every setting, its value, and where the value comes from
   kezd version           show the version
 """
