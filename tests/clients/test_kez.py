@@ -417,6 +417,12 @@ def test_what_is_not_utf_8_is_refused_with_a_sentence(pair, line):
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_far_too_much_text_is_too_large(pair):
+    done = in_shell(pair[0], f'kez send @bob < <({sys.executable} -c \'print("x" + "é" * 600_000)\')')
+    assert done.returncode == 2
+    assert "at most 32768 bytes" in done.stderr
+
+
 def test_a_terminal_that_knows_ascii_only(pair):
     alice, _ = pair
     alice.kez("send", "@bob", "grüße")

@@ -62,7 +62,9 @@ def read_stdin(limit: int = -1) -> str:
     if sys.stdin is None:
         raise RequestError(Slug.INVALID_ARGUMENT, "stdin is closed")
     try:
-        return sys.stdin.buffer.read(limit).decode().rstrip("\n")
+        data = sys.stdin.buffer.read(limit)
+        # The limit may have cut a character in two; whoever gets so much says that it is too much.
+        return data.decode(errors="replace" if len(data) == limit else "strict").rstrip("\n")
     except UnicodeDecodeError as error:
         raise RequestError(Slug.INVALID_ARGUMENT, "what came on stdin is not UTF-8 text") from error
 
