@@ -4,6 +4,7 @@ Recalled and remembered in the same transaction as the effect, so that `kill -9`
 commit and reply is answered by the retry with the same result.
 """
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from kezd.errors import RequestError, Slug
 from kezd.store.database import Transaction
 
 REMEMBERED_SECONDS = 24 * 3600
+CLOCK_TOLERANCE = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,9 @@ def recall(tx: Transaction, once: Once | None) -> dict[str, Any] | None:
     if once is None:
         return None
     row = tx.one(
-        "SELECT method, params_hash, result FROM idempotency WHERE key = ? AND created_at > ?",
-        (once.key, tx.now - REMEMBERED_SECONDS),
+        "SELECT method, params_hash, result FROM idempotency WHERE place = ? AND key = ? AND created_at > ?"
+        " ORDER BY id DESC LIMIT 1",
+        (_place(once.key), once.key, tx.now - REMEMBERED_SECONDS),
     )
     if row is None:
         return None
@@ -49,12 +52,28 @@ def remember(tx: Transaction, once: Once | None, result: dict[str, Any]) -> None
     """Keep the result of a call for 24 h."""
     if once is not None:
         tx.execute(
-            "INSERT OR REPLACE INTO idempotency (key, method, params_hash, result, created_at)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (once.key, once.method, once.params_hash, msgspec.json.encode(result).decode(), tx.now),
+            "INSERT INTO idempotency (place, created_at, key, method, params_hash, result)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                _place(once.key),
+                tx.now,
+                once.key,
+                once.method,
+                once.params_hash,
+                msgspec.json.encode(result).decode(),
+            ),
         )
 
 
 def forget_old(tx: Transaction) -> None:
-    """Drop what is over 24 h old."""
-    tx.execute("DELETE FROM idempotency WHERE created_at <= ?", (tx.now - REMEMBERED_SECONDS,))
+    """Drop what is over 24 h old, or of a time that has not come: the clock was wrong then."""
+    tx.execute(
+        "DELETE FROM idempotency WHERE id < (SELECT coalesce(min(id), 9223372036854775807) FROM"
+        " (SELECT id FROM idempotency WHERE created_at > ?1 AND created_at <= ?2 ORDER BY id LIMIT 1))",
+        (tx.now - REMEMBERED_SECONDS, tx.now + CLOCK_TOLERANCE),
+    )
+
+
+def _place(key: str) -> int:
+    """Where a key stands in the index; two keys may share a place."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big", signed=True)

@@ -200,24 +200,42 @@ async def test_an_idempotency_key_is_bound_to_method_and_parameters(tmp_path):
             assert caught.value.slug is Slug.IDEMPOTENCY_CONFLICT
 
 
+class Later:
+    ahead = 0.0
+
+    def now(self) -> float:
+        return SystemClock().now() + self.ahead
+
+    def monotonic(self) -> float:
+        return SystemClock().monotonic()
+
+
 async def test_idempotency_is_forgotten_after_a_day(tmp_path):
-    class Later:
-        ahead = 0.0
-
-        def now(self) -> float:
-            return SystemClock().now() + self.ahead
-
-        def monotonic(self) -> float:
-            return SystemClock().monotonic()
-
     clock = Later()
     once = Once("key-1", "chat.send", "aa")
     async with Database.open(tmp_path / "peer.db", KEY, clock, Bus()) as db:
         await db.write(lambda tx: idempotency.remember(tx, once, {}))
         clock.ahead = 24 * 3600 + 1
         assert await db.write(lambda tx: idempotency.recall(tx, once)) is None
+        again = Once("key-1", "chat.read", "bb")
+        await db.write(lambda tx: idempotency.remember(tx, again, {"n": 1}))
+        assert await db.write(lambda tx: idempotency.recall(tx, again)) == {"n": 1}
+        await db.write(idempotency.forget_old)
+        assert await db.read(lambda tx: tx.all("SELECT method FROM idempotency")) == [("chat.read",)]
+        clock.ahead += 24 * 3600 + 1
         await db.write(idempotency.forget_old)
         assert await db.read(lambda tx: tx.all("SELECT key FROM idempotency")) == []
+
+
+async def test_what_was_remembered_while_the_clock_was_years_ahead_is_not_kept_for_years(tmp_path):
+    clock = Later()
+    async with Database.open(tmp_path / "peer.db", KEY, clock, Bus()) as db:
+        clock.ahead = 4 * 365 * 24 * 3600
+        await db.write(lambda tx: idempotency.remember(tx, Once("ahead", "chat.send", "aa"), {}))
+        clock.ahead = 0.0
+        await db.write(lambda tx: idempotency.remember(tx, Once("now", "chat.send", "aa"), {}))
+        await db.write(idempotency.forget_old)
+        assert await db.read(lambda tx: tx.all("SELECT key FROM idempotency")) == [("now",)]
 
 
 def test_kill_9_keeps_every_write_that_returned(tmp_path):

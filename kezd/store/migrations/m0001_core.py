@@ -14,13 +14,16 @@ CREATE TABLE events (
     created_at REAL NOT NULL
 ) STRICT;
 
--- Results of mutating calls, remembered for 24 h.
+-- Results of mutating calls, remembered for 24 h. Rows stand in their order, and what is in the order of
+-- the keys, which is none, is narrow: pages are read and written encrypted.
 CREATE TABLE idempotency (
-    key         TEXT PRIMARY KEY,
+    id          INTEGER PRIMARY KEY,
+    place       INTEGER NOT NULL,  -- 64 bits of the key's hash
+    created_at  REAL NOT NULL,
+    key         TEXT NOT NULL,
     method      TEXT NOT NULL,
     params_hash TEXT NOT NULL,
-    result      TEXT NOT NULL,
-    created_at  REAL NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX idempotency_age ON idempotency (created_at);
+    result      TEXT NOT NULL
+) STRICT;
+CREATE INDEX idempotency_place ON idempotency (place);
 """
