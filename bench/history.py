@@ -48,6 +48,10 @@ class OneFriend:
         """Nobody writes here."""
         raise RequestError(Slug.NOT_A_CONTACT)
 
+    def route_by_name(self, tx: Transaction, name: str) -> Route:
+        """Nobody writes here."""
+        raise RequestError(Slug.NOT_A_CONTACT)
+
     def sender(self, tx: Transaction, key: PublicKey) -> Sender:
         """The friend."""
         return Sender(FRIEND, "friend@kez.test", "accepted")

@@ -117,6 +117,10 @@ class ContactBook(Protocol):
         """
         ...
 
+    def route_by_name(self, tx: Transaction, name: str) -> Route:
+        """`named` and `route` in one look-up; raises what both do."""
+        ...
+
     def sender(self, tx: Transaction, key: PublicKey) -> Sender:
         """Who wrote: a contact by any key its chain authorises, else a new request contact."""
         ...

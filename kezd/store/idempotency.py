@@ -48,8 +48,8 @@ def recall(tx: Transaction, once: Once | None) -> dict[str, Any] | None:
     return result
 
 
-def remember(tx: Transaction, once: Once | None, result: dict[str, Any]) -> None:
-    """Keep the result of a call for 24 h."""
+def remember(tx: Transaction, once: Once | None, result: dict[str, Any] | msgspec.Struct) -> None:
+    """Keep the result of a call for 24 h; nothing to do without a key."""
     if once is not None:
         tx.execute(
             "INSERT INTO idempotency (place, created_at, key, method, params_hash, result)"

@@ -90,6 +90,10 @@ class Book:
             raise RequestError(Slug.BLOCKED if contact["state"] == "blocked" else Slug.REQUEST_PENDING)
         return Route(genesis, genesis, self._url, inbox_prefix(genesis), "0", (VERSION,), contact["handle"])
 
+    def route_by_name(self, tx: Transaction, name: str) -> Route:
+        """To the inbox of whom the name names."""
+        return self.route(tx, self.named(tx, name))
+
     def sender(self, tx: Transaction, key: PublicKey) -> Sender:
         """A contact, or a new request."""
         known = self.known(tx, key)

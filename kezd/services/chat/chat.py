@@ -131,9 +131,7 @@ class Chat(ChatHistory):
         """
         body = check_text(text)
         if dry_run:
-            return await self._db.read(
-                lambda tx: preview(tx, self._contacts, self._contacts.named(tx, to), text, self._clock.now())
-            )
+            return await self._db.read(lambda tx: preview(tx, self._contacts, to, text, self._clock.now()))
         queued = await self._db.write(partial(self._queue, to, body, once), then=self._offer)
         return queued.result
 
@@ -142,9 +140,7 @@ class Chat(ChatHistory):
             self._outbox.offer([queued.envelope])
 
     def _queue(self, to: str, body: dict[str, str], once: Once | None, tx: Transaction) -> Queued:
-        # Who it is for is looked up here and not before: a hop to the reading thread saved.
-        genesis = self._contacts.named(tx, to)
-        return queue_text(tx, self._contacts, self._sealer, genesis, body, once, self._steady.now())
+        return queue_text(tx, self._contacts, self._sealer, to, body, once, self._steady.now())
 
     async def read(
         self, contact: str, up_to: int | None = None, once: Once | None = None, *, dry_run: bool = False

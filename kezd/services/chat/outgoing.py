@@ -12,7 +12,6 @@ from kezd.api.types import Message, SendResult
 from kezd.errors import RequestError, Slug, TrustError
 from kezd.kez.bodies import MAX_TEXT, Kind, text_body
 from kezd.kez.errors import BodyError
-from kezd.kez.keys import PublicKey
 from kezd.kez.sender_tag import message_id
 from kezd.runtime.transport import Destination
 from kezd.services.chat.sealing import Sealer
@@ -75,15 +74,15 @@ def check_text(text: str) -> dict[str, str]:
         raise RequestError(Slug.TOO_LARGE if large else Slug.INVALID_ARGUMENT, str(error)) from error
 
 
-def preview(tx: Transaction, contacts: ContactBook, genesis: PublicKey, text: str, now: float) -> SendResult:
+def preview(tx: Transaction, contacts: ContactBook, to: str, text: str, now: float) -> SendResult:
     """What `queue_text` would answer, without an id or a place: nothing changes."""
-    destination(contacts.route(tx, genesis))
-    contact = contacts.known(tx, genesis)
+    route = contacts.route_by_name(tx, to)
+    destination(route)
     return SendResult(
         message=Message(
             id="",
-            contact=genesis.primary,
-            handle=None if contact is None else contact.handle,
+            contact=route.genesis.primary,
+            handle=route.handle,
             direction="out",
             kind=Kind.TEXT.value,
             text=text,
@@ -98,12 +97,12 @@ def queue_text(
     tx: Transaction,
     contacts: ContactBook,
     sealer: Sealer,
-    genesis: PublicKey,
+    name: str,
     body: dict[str, str],
     once: Once | None,
     steady_now: float,
 ) -> Queued:
-    """Store and seal a text for a contact.
+    """Store and seal a text for the contact of that name.
 
     Raises:
         TrustError: an alarm stands.
@@ -112,9 +111,10 @@ def queue_text(
     earlier = recall(tx, once)
     if earlier is not None:
         return Queued(msgspec.convert(earlier, SendResult), None)
-    route = contacts.route(tx, genesis)
+    # Looked up here and not before, which would be a hop to the reading thread.
+    route = contacts.route_by_name(tx, name)
     to = destination(route)
-    slot = conversations.take_slot(tx, genesis.raw, sealer.new_id())
+    slot = conversations.take_slot(tx, route.genesis.raw, sealer.new_id())
     sent_at, identity = int(tx.now), sealer.new_id()
     message = _row(slot, identity, body["text"], sent_at, tx.now)
     messages.insert_outgoing(tx, message)
@@ -123,10 +123,9 @@ def queue_text(
         tx, slot.row, slot.conversation, route.recipient.raw, route.device, sealed, steady_now
     )
     names = Names(tx, contacts)
-    names.put(slot.conversation, genesis, route.handle)
+    names.put(slot.conversation, route.genesis, route.handle)
     result = SendResult(message=names.emit(SENT, message))
-    if once is not None:
-        remember(tx, once, msgspec.to_builtins(result))
+    remember(tx, once, result)
     return Queued(result, Envelope(queued, to, message_id(sealed), fresh=True))
 
 

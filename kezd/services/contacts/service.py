@@ -23,7 +23,7 @@ from kezd.kez.keys import PRIMARY_PREFIX, PublicKey
 from kezd.runtime.clock import Clock
 from kezd.runtime.settings import ContactsSettings
 from kezd.services.contacts import ledger
-from kezd.services.contacts.book import Book, Own, alarm_error
+from kezd.services.contacts.book import Book, Own, alarm_error, route_to
 from kezd.services.contacts.evidence import ChainNews, Record, Trouble, fetch_chain, verify_record
 from kezd.services.contacts.shape import show_contact
 from kezd.services.ports import HomeDirectory, Route, Sender
@@ -204,6 +204,10 @@ class Contacts:
     def route(self, tx: Transaction, genesis: PublicKey) -> Route:
         """How to reach them; see `ports.ContactBook`."""
         return self._book.route(tx, genesis)
+
+    def route_by_name(self, tx: Transaction, name: str) -> Route:
+        """How to reach whom a handle or primary names; see `ports.ContactBook`."""
+        return route_to(self._named(tx, name))
 
     def sender(self, tx: Transaction, key: PublicKey) -> Sender:
         """Who wrote; see `ports.ContactBook`."""
