@@ -168,7 +168,7 @@ TABLE: dict[Slug, SlugInfo] = {
         _A, 4, "the vault file is damaged", "put back a copy of it, or kez restore with your words"
     ),
     Slug.NOT_RUNNING: _row(
-        _U, 3, "kezd is not running", "start it in another terminal: kezd", retryable=True
+        _U, 3, "kezd is not running", "systemctl --user start kezd, or run: kezd", retryable=True
     ),
     Slug.HOME_UNREACHABLE: _row(
         _U, 7, "the home server does not answer", "check the network; kez doctor", retryable=True

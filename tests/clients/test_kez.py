@@ -103,7 +103,7 @@ def test_without_a_daemon_it_says_what_to_do(tmp_path, arguments):
     done = kez("--home-dir", str(tmp_path), *arguments)
     assert done.returncode == 3
     assert done.stdout == ""
-    assert done.stderr == "kez: kezd is not running\n  start it in another terminal: kezd\n"
+    assert done.stderr == "kez: kezd is not running\n  systemctl --user start kezd, or run: kezd\n"
 
 
 def test_errors_as_json(tmp_path):
@@ -117,7 +117,7 @@ def test_doctor_without_a_daemon(tmp_path):
     done = kez("doctor", "--home-dir", str(tmp_path))
     assert done.returncode == 1
     assert "kezd is not running" in done.stdout
-    assert "fix: start it in another terminal: kezd" in done.stdout
+    assert "fix: systemctl --user start kezd, or run: kezd" in done.stdout
 
 
 @pytest.mark.parametrize(
