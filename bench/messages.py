@@ -5,16 +5,22 @@ other two, everything encrypted, signed and stored at both ends, against bare Je
 and pulls of as many bytes. Two cores carry both peers, the broker, home and the load.
 """
 
+import os
 import tempfile
+import time
 from pathlib import Path
 
-from bench.figures import Sample, interleave
+from bench.figures import Sample, interleave, percentile
 from bench.people import Pair, open_pair
 from bench.processes import Child, run
 from bench.scale import Scale
 from bench.table import Row, Table
 
 BYTES = 256
+DISK_SYNCS = 100
+DISK_BYTES = 32 * 1024
+DISK_REST = 0.002
+"""Seconds, about as long as a peer rests between two messages that come one by one."""
 CONNECTIONS = 4
 """Of the client that sends: the daemon takes 64 calls at once from each."""
 SYNC = {
@@ -38,7 +44,12 @@ def _under(setting: str, scale: Scale) -> Table:
             scale.rounds,
         )
         one = interleave(
-            {"kezd": lambda: _single(pair, scale), "bare": lambda: _bare_single(pair, scale)}, scale.rounds
+            {
+                "kezd": lambda: _single(pair, scale),
+                "bare": lambda: _bare_single(pair, scale),
+                "disk": lambda: _disk(Path(directory) / "sync"),
+            },
+            scale.rounds,
         )
     ours, bare, kezd, nats = many["kezd"], many["bare"]["rate"], one["kezd"], one["bare"]
     return Table(
@@ -59,14 +70,30 @@ def _under(setting: str, scale: Scale) -> Table:
             ),
             Row("send → delivered receipt, p50", kezd["receipt_p50"], nats["p50"], "ms"),
             Row("send → delivered receipt, p99", kezd["receipt_p99"], nats["p99"], "ms"),
+            Row("the disk alone: one fsync, p50", one["disk"]["p50"], None, "ms"),
+            Row("the disk alone: one fsync, p99", one["disk"]["p99"], None, "ms"),
         ],
         [
             f"Pipelined: {scale.pipelined:,} messages from one client process, {CONNECTIONS} connections, with idempotency keys;"
             f" one by one: {scale.singles:,}, the next when the receipt is back. Medians of {scale.rounds} rounds.",
             "Baseline: nats-py on uvloop on the same nats-server, file storage: publishes acknowledged by the server,"
             " a second process pulls and acknowledges; one by one: publish → delivered in the second process.",
+            "A message is on two disks (both this one) before it is notified: two fsyncs are part of each latency.",
         ],
     )
+
+
+def _disk(path: Path) -> Sample:
+    """Milliseconds of an fsync after 32 KiB and a rest: what a commit cannot be faster than."""
+    took = []
+    with path.open("wb", buffering=0) as file:
+        for _ in range(DISK_SYNCS):
+            time.sleep(DISK_REST)
+            file.write(bytes(DISK_BYTES))
+            begun = time.perf_counter()
+            os.fsync(file.fileno())
+            took.append((time.perf_counter() - begun) * 1000)
+    return {"p50": percentile(took, 0.5), "p99": percentile(took, 0.99)}
 
 
 def _pipelined(pair: Pair, scale: Scale) -> Sample:
