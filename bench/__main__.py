@@ -6,6 +6,7 @@ With `--markdown FILE` the tables are put into that file, between the lines
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -41,6 +42,8 @@ def main(arguments: Sequence[str]) -> int:
     unknown = set(options.names) - BENCHES.keys()
     if unknown:
         parser.error(f"no bench called {', '.join(sorted(unknown))}")
+    # As Ctrl-C does: blocks end, and with them every program they started.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     machine, scale = Machine.here(), QUICK if options.quick else FULL
     print(machine.line(), flush=True)
     tables: list[Table] = []
