@@ -155,7 +155,8 @@ def help_texts() -> str:
 
 def test_help_is_the_committed_one():
     """After a change on purpose, look at it and write it: GOLDEN.write_text(help_texts())."""
-    assert help_texts() == GOLDEN.read_text()
+    # argparse of each Python breaks the usage lines in other places
+    assert help_texts().split() == GOLDEN.read_text().split()
 
 
 def test_every_command_has_an_example_that_parses():

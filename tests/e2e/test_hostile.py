@@ -131,7 +131,8 @@ def test_a_flood_of_requests_is_capped(world: World) -> None:
     wait_until(
         "the flood is over", lambda: bob.dropped().get("too_many_requests", 0) >= whole - REQUESTS_IN_ALL
     )
-    assert bob.dropped() == {"too_many_requests": whole - REQUESTS_IN_ALL}
+    # What is not acknowledged within `ack_wait` comes, and is dropped, a second time: at least so many.
+    assert set(bob.dropped()) == {"too_many_requests"}
     talk(alice, bob)
 
 
