@@ -105,6 +105,22 @@ async def test_what_is_sent_at_once_leaves_in_its_order(people):
             assert arrived == list(range(1, 201))
 
 
+async def test_a_full_inbox_is_filled_again_as_soon_as_it_is_emptied(tmp_path, broker):
+    """Receipts say that there is room: nobody waits for the pause after a refusal to end."""
+    patient = ChatSettings(retry_base_s=60, retry_ceiling_s=60)
+    alice, bob = Person(1, tmp_path, broker, settings=patient), Person(2, tmp_path, broker)
+    befriend(alice, bob)
+    broker.max_pending = 10
+    with trio.fail_after(20):
+        async with alice.online() as a:
+            for number in range(60):
+                await a.chat.send(bob.handle, str(number))
+            await until(has_states, a, bob, ["accepted"] * 10 + ["queued"] * 50)
+            async with bob.online() as b:
+                await until(has_texts, b, alice, [str(number) for number in range(60)])
+                await until(has_states, a, bob, ["delivered"] * 60)
+
+
 async def test_somebody_away_gets_it_later(people, broker):
     alice, bob = people
     with trio.fail_after(10):

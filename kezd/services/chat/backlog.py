@@ -81,6 +81,11 @@ class Backlog:
         self._holds.clear()
         self.everything = Walk(None)
 
+    @property
+    def has_holds(self) -> bool:
+        """Whether rows of any thread wait."""
+        return bool(self._holds)
+
     def is_held(self, conversation: int) -> bool:
         """Whether rows of that thread wait for a pause to end (or for their walk to reach them)."""
         return conversation in self._holds

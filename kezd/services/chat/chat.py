@@ -194,6 +194,8 @@ class Chat(ChatHistory):
             self._receipts_bell.ring()
             if self._pacer.enough:
                 self._enough_bell.ring()
+        for conversation in taken.receiving:
+            self._outbox.hurry(conversation)  # there is room in that inbox again
         for stranger in taken.strangers:
             self._contacts.wants_lookup(stranger)
 

@@ -55,6 +55,8 @@ class Taken:
 
     strangers: list[PublicKey] = field(default_factory=list)
     receipts_owed: int = 0
+    receiving: set[int] = field(default_factory=set)
+    """Threads whose contact has just taken something in."""
 
 
 @dataclass(slots=True)
@@ -135,9 +137,11 @@ class Intake:
                     self._drops[FORGED_RECEIPT] += 1
                     return
             self._senders[arrival.sender.raw] = sender
-        cause = apply_receipt(self._tx, self._names, sender, arrival.receipt)
-        if cause is not None:
-            self._drops[cause] += 1
+        applied = apply_receipt(self._tx, self._names, sender, arrival.receipt)
+        if not applied.known:
+            self._drops[FORGED_RECEIPT] += 1
+        if applied.moved is not None:
+            self._taken.receiving.add(applied.moved)
 
     def _take_text(self, text: Text) -> None:
         sender = self._sender(text.sender)

@@ -83,6 +83,7 @@ class Outbox:
         self._next_republish = 0.0
         self._pump_bell = Bell()
         self._result_bell = Bell()
+        self._page_bell = Bell()
         self._settled = Bell()
         self._idle = trio.lowlevel.ParkingLot()
         self._workers = 0
@@ -191,11 +192,13 @@ class Outbox:
         self._results.append((row, fate))
         self._pacer.owe(1, self._steady.now())
         self._result_bell.ring()
+        if self._backlog.has_holds and len(self._results) == len(self._in_hand):
+            self._page_bell.ring()  # the next page of a held thread waits for nothing else
 
     async def _record_loop(self) -> None:
         while True:
             await self._result_bell.wait()
-            await trio.sleep(RECORD_PAUSE if self._pacer.delay else RECEIPT_FIRST)
+            await self._page_bell.wait_at_most(RECORD_PAUSE if self._pacer.delay else RECEIPT_FIRST)
             self._pacer.flush()
             results, self._results = self._results, []
             await write_patiently(

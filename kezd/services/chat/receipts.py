@@ -81,20 +81,33 @@ def _seal_group(
     return made
 
 
-def apply_receipt(tx: Transaction, names: Names, sender: Sender, receipt: Receipt) -> str | None:
-    """Move the messages that it names forward; a cause when none of them was sent to that contact."""
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a receipt did.
+
+    Attributes:
+        known: whether it names a message that was sent to that contact.
+        moved: the thread in which it moved one forward, if it did.
+    """
+
+    known: bool
+    moved: int | None
+
+
+def apply_receipt(tx: Transaction, names: Names, sender: Sender, receipt: Receipt) -> Applied:
+    """Move the messages that it names forward."""
     thread = conversations.find(tx, sender.genesis.raw)
     if thread is None or Standing(sender.state) is Standing.BLOCKED:
-        return FORGED_RECEIPT
+        return Applied(known=False, moved=None)
     state = State.READ if receipt.state is ReceiptState.READ else State.DELIVERED
-    known = False
+    known = moved = False
     for text in receipt.ids:
         message_id = bytes.fromhex(text)
         row = messages.receipted(tx, thread.id, message_id, state)
         if row is not None:
-            known = True
+            moved = True
             outbox.remove(tx, row.row)
             names.emit(STATE, row)
         else:
             known = known or messages.exists_outgoing(tx, thread.id, message_id)
-    return None if known else FORGED_RECEIPT
+    return Applied(known or moved, thread.id if moved else None)
