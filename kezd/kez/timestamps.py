@@ -6,6 +6,7 @@ Not here: the clock; and a signed date decides nothing by itself. Invariant: one
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from kezd.kez.errors import TimestampError, shown
@@ -22,7 +23,18 @@ def format_timestamp(unix: int) -> str:
     """
     if not 0 <= unix <= _LAST:
         raise TimestampError("a time lies between the years 1970 and 9999")
-    return datetime.fromtimestamp(int(unix), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _format(int(unix))
+
+
+# Memos of pure functions, bounded: under load thousands of messages carry the same second.
+@lru_cache(maxsize=64)
+def _format(unix: int) -> str:
+    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@lru_cache(maxsize=64)
+def _parse(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp())
 
 
 def parse_timestamp(text: object) -> int:
@@ -37,7 +49,7 @@ def parse_timestamp(text: object) -> int:
     if not isinstance(text, str) or not _FORM.fullmatch(text):
         raise TimestampError(f"a time is written like 2026-01-01T00:00:00Z, not {shown(text)}")
     try:
-        unix = int(datetime.fromisoformat(text).timestamp())
+        unix = _parse(text)
     except ValueError as error:
         raise TimestampError(f"there is no such time: {shown(text)}") from error
     if unix < 0:
