@@ -1,10 +1,12 @@
 """send, listen, history, read: the conversations."""
 
+import argparse
 import contextlib
 import time
 from collections.abc import Iterator
 from typing import Any
 
+from kez_cli.command import Command, seconds
 from kez_cli.context import Context, Json, read_stdin
 from kez_cli.people import name_of
 from kez_cli.terminal import date, indented, note, show
@@ -248,3 +250,60 @@ def _print_event(context: Context, notification: Json) -> None:
             terminal.line(terminal.bad("another installation has taken over: kez status"))
         case _:
             return
+
+
+def _send(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("handle", help="@bob, bob@server, or a key")
+    parser.add_argument("text", nargs="?", help="the message (none, or -: read it from stdin)")
+    parser.add_argument("--wait", choices=STATES[1:], help="wait until it got that far")
+    parser.add_argument("--timeout", type=seconds, metavar="SECONDS", help="give up waiting after this long")
+    parser.add_argument("--idempotency-key", metavar="KEY", help="calls with one key are one message")
+    parser.add_argument("--dry-run", action="store_true", help="check everything, send nothing")
+
+
+def _listen(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--since", metavar="EPOCH:SEQ", help="begin after this event (default: now)")
+    parser.add_argument(
+        "--topics",
+        nargs="+",
+        choices=("message", "contact", "identity", "link"),
+        default=["message", "contact", "identity"],
+        help="default: message contact identity",
+    )
+
+
+def _history(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("handle", nargs="?", help="whose conversation; none: list them all")
+    parser.add_argument("--limit", type=int, default=50, metavar="N", help="messages a page (default: 50)")
+    parser.add_argument("--cursor", metavar="CURSOR", help="the page after this one, as the last page told")
+
+
+def _read(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("handle", help="whose messages")
+    parser.add_argument("--up-to", type=int, metavar="POSITION", help="only up to this position")
+
+
+COMMANDS = (
+    Command(
+        "send",
+        send,
+        "send a message",
+        '  kez send @bob "hello"\n  git diff | kez send @bob\n  kez send @bob done --wait delivered --timeout 30',
+        _send,
+    ),
+    Command(
+        "listen",
+        listen,
+        "print what arrives, as it arrives",
+        "  kez listen\n  kez listen --json | jq .event",
+        _listen,
+    ),
+    Command(
+        "history",
+        history,
+        "show a conversation, or list them",
+        "  kez history\n  kez history @bob --limit 20",
+        _history,
+    ),
+    Command("read", read, "mark a conversation as seen", "  kez read @bob", _read),
+)

@@ -1,8 +1,10 @@
 """register, restore, whoami, words, unlock: the person's own identity."""
 
+import argparse
 import os
 import sys
 
+from kez_cli.command import Command, add_passphrase, no_arguments
 from kez_cli.context import (
     Context,
     Json,
@@ -174,3 +176,44 @@ def unlock(context: Context) -> int:
     else:
         context.terminal.line(f"The vault is {result['state']}.")
     return 0
+
+
+def _register(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("handle", help="alice, or alice@server")
+    parser.add_argument(
+        "--words", type=int, choices=(12, 24), default=24, help="recovery words (default: 24)"
+    )
+    parser.add_argument("--words-file", metavar="FILE", help="write the words to a new file and ask nothing")
+    parser.add_argument("--home-url", metavar="URL", help="the home server (default: by configuration)")
+    add_passphrase(parser)
+
+
+def _restore(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--words-file", metavar="FILE", help="read the words from a file (-: stdin)")
+    group.add_argument(
+        "--takeover", action="store_true", help="this installation was superseded: take over again"
+    )
+    parser.add_argument("--home-url", metavar="URL", help="the home server (default: by configuration)")
+    add_passphrase(parser)
+
+
+COMMANDS = (
+    Command(
+        "register",
+        register,
+        "make an identity and register its handle",
+        "  kez register alice\n  kez register alice --words-file ~/words.txt    # in scripts",
+        _register,
+    ),
+    Command(
+        "restore",
+        restore,
+        "bring an identity back from its words",
+        "  kez restore\n  kez restore --words-file words.txt\n  kez restore --takeover    # be the live one again",
+        _restore,
+    ),
+    Command("whoami", whoami, "show your handle and key", "  kez whoami --json", no_arguments),
+    Command("words", words, "show your recovery words again", "  kez words", add_passphrase),
+    Command("unlock", unlock, "open the vault of a locked kezd", "  kez unlock", add_passphrase),
+)

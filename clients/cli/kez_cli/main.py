@@ -10,19 +10,17 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from importlib import import_module
 
-from kez_cli import chat, identity, peer, people, topics
+from kez_cli.command import Command
 from kez_cli.context import Context
 from kez_cli.terminal import note, show
 from kezd.errors import KezdError, RequestError, Slug
 
 INTERRUPTED = 130
-Run = Callable[[Context], int]
 WIDTH = 96
 """Columns of help at most."""
-MOST_SECONDS = 1e9
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
@@ -42,24 +40,6 @@ def _width() -> int:
         return 80
 
 
-def _seconds(text: str) -> float:
-    """A time to wait; 0 would mean for ever to the timer, and so would what is no number."""
-    seconds = float(text)
-    if not 0 < seconds < MOST_SECONDS:
-        raise ValueError
-    return seconds
-
-
-class Command(NamedTuple):
-    """One row of the table: what help says, what it takes, what it does."""
-
-    name: str
-    run: Run
-    text: str
-    examples: str
-    arguments: Callable[[argparse.ArgumentParser], None]
-
-
 def _common() -> argparse.ArgumentParser:
     """Options that stand before or behind any command."""
     parser = argparse.ArgumentParser(
@@ -75,164 +55,45 @@ def _common() -> argparse.ArgumentParser:
     return parser
 
 
-def _nothing(_parser: argparse.ArgumentParser) -> None:
-    return
-
-
-def _passphrase(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--passphrase-file", metavar="FILE", help="the vault's passphrase, where no keyring is (-: stdin)"
-    )
-
-
-def _register(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("handle", help="alice, or alice@server")
-    parser.add_argument(
-        "--words", type=int, choices=(12, 24), default=24, help="recovery words (default: 24)"
-    )
-    parser.add_argument("--words-file", metavar="FILE", help="write the words to a new file and ask nothing")
-    parser.add_argument("--home-url", metavar="URL", help="the home server (default: by configuration)")
-    _passphrase(parser)
-
-
-def _restore(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument("--words-file", metavar="FILE", help="read the words from a file (-: stdin)")
-    group.add_argument(
-        "--takeover", action="store_true", help="this installation was superseded: take over again"
-    )
-    parser.add_argument("--home-url", metavar="URL", help="the home server (default: by configuration)")
-    _passphrase(parser)
-
-
-def _add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("handle", help="@bob, or bob@server")
-
-
-def _contacts(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("handle", nargs="?", help="show this contact, with safety words")
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument("--accept", metavar="HANDLE", help="accept a stranger's message request")
-    group.add_argument("--block", metavar="HANDLE", help="drop what they send from now on")
-    group.add_argument("--trust", metavar="HANDLE", help="after an alarm: trust the new key")
-    group.add_argument("--keep-old", metavar="HANDLE", help="after an alarm: stay with the old key")
-    group.add_argument("--refresh", metavar="HANDLE", help="look them up and check their sigchain now")
-
-
-def _send(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("handle", help="@bob, bob@server, or a key")
-    parser.add_argument("text", nargs="?", help="the message (none, or -: read it from stdin)")
-    parser.add_argument("--wait", choices=chat.STATES[1:], help="wait until it got that far")
-    parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="give up waiting after this long")
-    parser.add_argument("--idempotency-key", metavar="KEY", help="calls with one key are one message")
-    parser.add_argument("--dry-run", action="store_true", help="check everything, send nothing")
-
-
-def _listen(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--since", metavar="EPOCH:SEQ", help="begin after this event (default: now)")
-    parser.add_argument(
-        "--topics",
-        nargs="+",
-        choices=("message", "contact", "identity", "link"),
-        default=["message", "contact", "identity"],
-        help="default: message contact identity",
-    )
-
-
-def _history(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("handle", nargs="?", help="whose conversation; none: list them all")
-    parser.add_argument("--limit", type=int, default=50, metavar="N", help="messages a page (default: 50)")
-    parser.add_argument("--cursor", metavar="CURSOR", help="the page after this one, as the last page told")
-
-
-def _read(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("handle", help="whose messages")
-    parser.add_argument("--up-to", type=int, metavar="POSITION", help="only up to this position")
-
-
-def _rpc(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("method", help="rpc.discover lists them")
-    parser.add_argument("params", nargs="?", default="{}", help="a JSON object (-: stdin)")
-
-
-def _help(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("topic", nargs="?", help="a command, or: exit-codes, scripting, files")
-    parser.set_defaults(build_parser=build_parser, names=NAMES)
-
-
-COMMANDS = (
-    Command(
+GROUPS: dict[str, tuple[str, ...]] = {
+    "identity": (
         "register",
-        identity.register,
-        "make an identity and register its handle",
-        "  kez register alice\n  kez register alice --words-file ~/words.txt    # in scripts",
-        _register,
-    ),
-    Command(
         "restore",
-        identity.restore,
-        "bring an identity back from its words",
-        "  kez restore\n  kez restore --words-file words.txt\n  kez restore --takeover    # be the live one again",
-        _restore,
+        "whoami",
+        "words",
+        "unlock",
     ),
-    Command("whoami", identity.whoami, "show your handle and key", "  kez whoami --json", _nothing),
-    Command("words", identity.words, "show your recovery words again", "  kez words", _passphrase),
-    Command("unlock", identity.unlock, "open the vault of a locked kezd", "  kez unlock", _passphrase),
-    Command(
+    "people": (
         "add",
-        people.add,
-        "find somebody by handle and keep their key",
-        "  kez add @bob\n  kez add bob@other.server",
-        _add,
-    ),
-    Command(
         "contacts",
-        people.contacts,
-        "list contacts, show one, or decide about one",
-        "  kez contacts\n  kez contacts @bob\n  kez contacts --accept @carol",
-        _contacts,
     ),
-    Command(
+    "chat": (
         "send",
-        chat.send,
-        "send a message",
-        '  kez send @bob "hello"\n  git diff | kez send @bob\n  kez send @bob done --wait delivered --timeout 30',
-        _send,
-    ),
-    Command(
         "listen",
-        chat.listen,
-        "print what arrives, as it arrives",
-        "  kez listen\n  kez listen --json | jq .event",
-        _listen,
-    ),
-    Command(
         "history",
-        chat.history,
-        "show a conversation, or list them",
-        "  kez history\n  kez history @bob --limit 20",
-        _history,
+        "read",
     ),
-    Command("read", chat.read, "mark a conversation as seen", "  kez read @bob", _read),
-    Command("status", peer.status, "state of the peer and its links", "  kez status --json", _nothing),
-    Command(
+    "peer": (
+        "status",
         "doctor",
-        peer.doctor,
-        "look for what is wrong, with a fix for each finding",
-        "  kez doctor",
-        _nothing,
-    ),
-    Command("version", peer.version, "versions of kez and kezd", "  kez version", _nothing),
-    Command(
+        "version",
         "rpc",
-        peer.rpc,
-        "call any method of the API",
-        '  kez rpc daemon.health\n  kez rpc contacts.show \'{"contact": "@bob"}\'',
-        _rpc,
     ),
-    Command("help", topics.help_topic, "help on a command or a topic", "  kez help exit-codes", _help),
-)
-NAMES = frozenset(command.name for command in COMMANDS)
+    "topics": ("help",),
+}
+"""The commands of each module, in the order of help; only the module that is wanted is imported."""
+NAMES = frozenset(name for names in GROUPS.values() for name in names)
+
+
+def commands(wanted: str | None = None) -> list[Command]:
+    """The command of that name, or all of them."""
+    found: list[Command] = []
+    for module, names in GROUPS.items():
+        if wanted is None or wanted in names:
+            rows = {row.name: row for row in import_module(f"kez_cli.{module}").COMMANDS}
+            assert rows.keys() == set(names)
+            found += [rows[name] for name in names if wanted in (None, name)]
+    return found
 
 
 def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
@@ -247,19 +108,18 @@ def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="kez")
-    for command in COMMANDS:
-        if wanted in (None, command.name):
-            one = subparsers.add_parser(
-                command.name,
-                help=command.text,
-                description=command.text[0].upper() + command.text[1:] + ".",
-                epilog=f"example:\n{command.examples}",
-                formatter_class=_Help,
-                parents=[common],
-                allow_abbrev=False,
-            )
-            command.arguments(one)
-            one.set_defaults(run=command.run)
+    for command in commands(wanted):
+        one = subparsers.add_parser(
+            command.name,
+            help=command.text,
+            description=command.text[0].upper() + command.text[1:] + ".",
+            epilog=f"example:\n{command.examples}",
+            formatter_class=_Help,
+            parents=[common],
+            allow_abbrev=False,
+        )
+        command.arguments(one)
+        one.set_defaults(run=command.run, build_parser=build_parser, names=NAMES)
     return parser
 
 

@@ -1,7 +1,9 @@
 """status, doctor, version, rpc: the daemon itself."""
 
+import argparse
 import json
 
+from kez_cli.command import Command, no_arguments
 from kez_cli.context import Context, Json, read_stdin
 from kez_cli.terminal import show
 from kezd import __version__
@@ -110,3 +112,28 @@ def rpc(context: Context) -> int:
     with context.connect() as client:
         context.print_json(client.call(context.options.method, **params))
     return 0
+
+
+def _rpc(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("method", help="rpc.discover lists them")
+    parser.add_argument("params", nargs="?", default="{}", help="a JSON object (-: stdin)")
+
+
+COMMANDS = (
+    Command("status", status, "state of the peer and its links", "  kez status --json", no_arguments),
+    Command(
+        "doctor",
+        doctor,
+        "look for what is wrong, with a fix for each finding",
+        "  kez doctor",
+        no_arguments,
+    ),
+    Command("version", version, "versions of kez and kezd", "  kez version", no_arguments),
+    Command(
+        "rpc",
+        rpc,
+        "call any method of the API",
+        '  kez rpc daemon.health\n  kez rpc contacts.show \'{"contact": "@bob"}\'',
+        _rpc,
+    ),
+)

@@ -1,7 +1,9 @@
 """add and contacts: whom the person knows."""
 
+import argparse
 from collections.abc import Callable
 
+from kez_cli.command import Command
 from kez_cli.context import Context, Json
 from kez_cli.terminal import date, note, show
 
@@ -94,3 +96,35 @@ def _list(context: Context, call: Callable[..., Json]) -> None:
         context.terminal.line(f"{name_of(contact):<{width}}  {contact['state']}{mark}")
     if not contacts:
         note("No contacts yet: kez add HANDLE.")
+
+
+def _add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("handle", help="@bob, or bob@server")
+
+
+def _contacts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("handle", nargs="?", help="show this contact, with safety words")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--accept", metavar="HANDLE", help="accept a stranger's message request")
+    group.add_argument("--block", metavar="HANDLE", help="drop what they send from now on")
+    group.add_argument("--trust", metavar="HANDLE", help="after an alarm: trust the new key")
+    group.add_argument("--keep-old", metavar="HANDLE", help="after an alarm: stay with the old key")
+    group.add_argument("--refresh", metavar="HANDLE", help="look them up and check their sigchain now")
+
+
+COMMANDS = (
+    Command(
+        "add",
+        add,
+        "find somebody by handle and keep their key",
+        "  kez add @bob\n  kez add bob@other.server",
+        _add,
+    ),
+    Command(
+        "contacts",
+        contacts,
+        "list contacts, show one, or decide about one",
+        "  kez contacts\n  kez contacts @bob\n  kez contacts --accept @carol",
+        _contacts,
+    ),
+)

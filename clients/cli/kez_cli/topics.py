@@ -1,7 +1,9 @@
 """help: what is not about one command."""
 
+import argparse
 from collections.abc import Callable
 
+from kez_cli.command import Command
 from kez_cli.context import Context
 from kez_cli.terminal import note, show
 from kezd.errors import TABLE, RequestError, Slug
@@ -75,3 +77,10 @@ def exit_codes() -> str:
         lines.append(f"{code:3}  {meanings[code]}")
         lines += [f"       {slug}" for slug in slugs]
     return "\n".join(lines)
+
+
+def _help(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("topic", nargs="?", help="a command, or: exit-codes, scripting, files")
+
+
+COMMANDS = (Command("help", help_topic, "help on a command or a topic", "  kez help exit-codes", _help),)

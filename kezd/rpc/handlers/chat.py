@@ -1,7 +1,7 @@
 """`chat.*`."""
 
 from kezd.api import types as t
-from kezd.rpc.dispatch import make_once
+from kezd.rpc.dispatch import Handler, make_once
 from kezd.rpc.session import Session
 
 
@@ -30,3 +30,12 @@ async def read(session: Session, params: t.ReadParams) -> t.ReadResult:
     """Mark as seen."""
     once = make_once(session, "chat.read", params)
     return await session.profile.chat.read(params.contact, params.up_to, once, dry_run=params.dry_run)
+
+
+HANDLERS: dict[str, Handler] = {
+    "chat.send": send,
+    "chat.history": history,
+    "chat.message": message,
+    "chat.conversations": conversations,
+    "chat.read": read,
+}

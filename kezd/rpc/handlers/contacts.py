@@ -1,6 +1,7 @@
 """`contacts.*`. A dry run checks that the contact is there and answers it unchanged."""
 
 from kezd.api import types as t
+from kezd.rpc.dispatch import Handler
 from kezd.rpc.session import Session
 
 
@@ -43,3 +44,14 @@ async def decide(session: Session, params: t.ContactDecideParams) -> t.Contact:
     if params.dry_run:
         return await contacts.show(params.contact)
     return await contacts.decide(params.contact, params.decision)
+
+
+HANDLERS: dict[str, Handler] = {
+    "contacts.add": add,
+    "contacts.list": list_contacts,
+    "contacts.show": show,
+    "contacts.refresh": refresh,
+    "contacts.accept": accept,
+    "contacts.block": block,
+    "contacts.decide": decide,
+}

@@ -4,6 +4,7 @@ import platform
 
 from kezd.api import types as t
 from kezd.api.methods import API_VERSION
+from kezd.rpc.dispatch import Handler
 from kezd.rpc.session import Session
 
 
@@ -26,3 +27,11 @@ async def shutdown(session: Session, _params: t.Empty) -> t.Done:
     """Begin a clean stop; the answer leaves first."""
     session.peer.stop()
     return t.Done()
+
+
+HANDLERS: dict[str, Handler] = {
+    "daemon.version": version,
+    "daemon.health": health,
+    "daemon.doctor": doctor,
+    "daemon.shutdown": shutdown,
+}

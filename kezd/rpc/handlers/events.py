@@ -1,6 +1,7 @@
 """`events.*`."""
 
 from kezd.api import types as t
+from kezd.rpc.dispatch import Handler
 from kezd.rpc.session import Session
 from kezd.rpc.subscriptions import check_topics
 
@@ -26,3 +27,9 @@ async def unsubscribe(session: Session, params: t.SubscriptionRef) -> t.Done:
     """End a subscription; no event of it follows the answer."""
     session.subscriptions.close(params.subscription)
     return t.Done()
+
+
+HANDLERS: dict[str, Handler] = {
+    "events.subscribe": subscribe,
+    "events.unsubscribe": unsubscribe,
+}

@@ -2,7 +2,7 @@
 
 from kezd.api import types as t
 from kezd.errors import RequestError, Slug
-from kezd.rpc.dispatch import make_once
+from kezd.rpc.dispatch import Handler, make_once
 from kezd.rpc.ports import ProfileState
 from kezd.rpc.session import Session
 
@@ -48,3 +48,13 @@ async def restore(session: Session, params: t.IdentityRestoreParams) -> t.Identi
 async def words(session: Session, params: t.IdentityWordsParams) -> t.WordsResult:
     """The words again, after a fresh unlock."""
     return await session.profile.identity.words(params.passphrase)
+
+
+HANDLERS: dict[str, Handler] = {
+    "identity.show": show,
+    "identity.create": create,
+    "identity.confirm": confirm,
+    "identity.register": register,
+    "identity.restore": restore,
+    "identity.words": words,
+}

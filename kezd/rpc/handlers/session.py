@@ -4,6 +4,7 @@ from kezd.api import types as t
 from kezd.api.methods import API_MIN, API_VERSION
 from kezd.api.openrpc import build_document
 from kezd.errors import RequestError, Slug
+from kezd.rpc.dispatch import Handler
 from kezd.rpc.ports import ProfileState
 from kezd.rpc.session import PAGE, Session
 
@@ -54,3 +55,10 @@ async def unlock(session: Session, params: t.UnlockParams) -> t.StateResult:
 async def discover(_session: Session, _params: t.Empty) -> t.Document:
     """The OpenRPC document."""
     return t.Document(document=build_document())
+
+
+HANDLERS: dict[str, Handler] = {
+    "session.initialize": initialize,
+    "session.unlock": unlock,
+    "rpc.discover": discover,
+}

@@ -4,6 +4,20 @@ Each is one SQL script that runs in its own transaction; `PRAGMA user_version` i
 number of the last one applied.
 """
 
-from kezd.store.migrations import m0001_core, m0002_identity, m0003_chat
+from kezd.store.migrations import (
+    m0001_core,
+    m0002_identity,
+    m0003_chat,
+    m0004_consumers,
+    m0005_audit,
+    m0006_verified,
+)
 
-MIGRATIONS: tuple[str, ...] = (m0001_core.SQL, m0002_identity.SQL, m0003_chat.SQL)
+MIGRATIONS: tuple[str, ...] = (
+    m0001_core.SQL,
+    m0002_identity.SQL,
+    m0003_chat.SQL,
+    m0004_consumers.SQL,
+    m0005_audit.SQL,
+    m0006_verified.SQL,
+)

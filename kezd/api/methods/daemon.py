@@ -1,0 +1,17 @@
+"""Rows of `daemon.*`."""
+
+from kezd.api import types as t
+from kezd.api.methods.row import Method, Scope
+
+METHODS = (
+    Method("daemon.version", t.Empty, t.VersionResult, Scope.READ, "Versions of daemon and API.", bare=True),
+    Method("daemon.health", t.Empty, t.HealthResult, Scope.READ, "State of each link, and what was dropped."),
+    Method(
+        "daemon.doctor",
+        t.Empty,
+        t.DoctorResult,
+        Scope.READ,
+        "Look for what is wrong, with a fix for each finding.",
+    ),
+    Method("daemon.shutdown", t.Empty, t.Done, Scope.CHAT, "Stop the daemon cleanly."),
+)

@@ -1,0 +1,49 @@
+"""Rows of `identity.*`."""
+
+from kezd.api import types as t
+from kezd.api.methods.row import Method, Scope
+from kezd.errors import Slug
+
+METHODS = (
+    Method("identity.show", t.Empty, t.IdentityResult, Scope.READ, "The identity of this profile."),
+    Method(
+        "identity.create",
+        t.IdentityCreateParams,
+        t.IdentityCreateResult,
+        Scope.CHAT,
+        "Make a key; returns the recovery words to be written on paper.",
+        (Slug.IDENTITY_EXISTS, Slug.PASSPHRASE_NEEDED),
+    ),
+    Method(
+        "identity.confirm",
+        t.IdentityConfirmParams,
+        t.IdentityResult,
+        Scope.CHAT,
+        "Prove that the words were written down.",
+        (Slug.WORDS_NOT_CONFIRMED, Slug.NO_IDENTITY),
+    ),
+    Method(
+        "identity.register",
+        t.IdentityRegisterParams,
+        t.IdentityResult,
+        Scope.CHAT,
+        "Register a handle and publish the sigchain.",
+        (Slug.HANDLE_TAKEN, Slug.PRIMARY_TAKEN, Slug.HOME_UNREACHABLE, Slug.IDENTITY_PENDING),
+    ),
+    Method(
+        "identity.restore",
+        t.IdentityRestoreParams,
+        t.IdentityResult,
+        Scope.CHAT,
+        "Bring an identity back from its words; other installations become superseded.",
+        (Slug.WRONG_WORDS, Slug.IDENTITY_EXISTS, Slug.HOME_UNREACHABLE, Slug.NOT_REGISTERED),
+    ),
+    Method(
+        "identity.words",
+        t.IdentityWordsParams,
+        t.WordsResult,
+        Scope.CHAT,
+        "Show the recovery words again, after a fresh unlock.",
+        (Slug.NO_IDENTITY, Slug.WRONG_PASSPHRASE, Slug.PASSPHRASE_NEEDED),
+    ),
+)

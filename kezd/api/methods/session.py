@@ -1,0 +1,32 @@
+"""Rows of `session.*` and `rpc.*`."""
+
+from kezd.api import types as t
+from kezd.api.methods.row import Method, Scope
+from kezd.errors import Slug
+
+METHODS = (
+    Method(
+        "session.initialize",
+        t.InitializeParams,
+        t.InitializeResult,
+        Scope.READ,
+        "Begin a connection: versions, profile, limits.",
+        (Slug.UNSUPPORTED_API, Slug.UNKNOWN_PROFILE),
+        bare=True,
+    ),
+    Method(
+        "session.unlock",
+        t.UnlockParams,
+        t.StateResult,
+        Scope.CHAT,
+        "Open the vault of a locked profile.",
+        (
+            Slug.WRONG_PASSPHRASE,
+            Slug.PASSPHRASE_NEEDED,
+            Slug.KEYRING_LOCKED,
+            Slug.KEYRING_MISSING,
+            Slug.VAULT_DAMAGED,
+        ),
+    ),
+    Method("rpc.discover", t.Empty, t.Document, Scope.READ, "The OpenRPC document of this API.", bare=True),
+)

@@ -1,0 +1,72 @@
+"""`session.*` and `rpc.*`: how a connection begins."""
+
+from typing import Any
+
+from kezd.api.types.base import Params, Result
+
+
+class ClientInfo(Params, frozen=True, kw_only=True):
+    """Who calls."""
+
+    name: str
+    version: str = ""
+
+
+class ApiRange(Params, frozen=True, kw_only=True):
+    """Versions of this API that the client can speak."""
+
+    min: int = 1
+    max: int = 1
+
+
+class InitializeParams(Params, frozen=True, kw_only=True):
+    """The first call of a connection."""
+
+    client: ClientInfo
+    api: ApiRange = ApiRange()
+    profile: str = "default"
+
+
+class Limits(Result, frozen=True, kw_only=True):
+    """What the peer accepts."""
+
+    line_bytes: int
+    batch: int
+    calls_in_flight: int
+    connections: int
+    page: int
+
+
+class InitializeResult(Result, frozen=True, kw_only=True):
+    """What the connection is from now on."""
+
+    api: int
+    daemon_version: str
+    instance_id: str
+    """New at each start of the daemon."""
+    epoch: str | None
+    """The event log's; None while the profile is empty or locked."""
+    profile: str
+    scope: str
+    state: str
+    """`empty`, `locked`, or `open`."""
+    limits: Limits
+    capabilities: list[str]
+
+
+class UnlockParams(Params, frozen=True, kw_only=True):
+    """Open the vault."""
+
+    passphrase: str | None = None
+
+
+class StateResult(Result, frozen=True, kw_only=True):
+    """State of the profile."""
+
+    state: str
+
+
+class Document(Result, frozen=True, kw_only=True):
+    """The OpenRPC document."""
+
+    document: dict[str, Any]
