@@ -30,18 +30,6 @@ Handler = Callable[[Session, Any], Awaitable[t.Result]]
 
 ATOMIC = frozenset({"chat.send", "chat.read", "identity.create"})
 """Methods whose services remember the result themselves."""
-DRY_RUN = frozenset(
-    {
-        "chat.send",
-        "chat.read",
-        "identity.create",
-        "contacts.refresh",
-        "contacts.accept",
-        "contacts.block",
-        "contacts.decide",
-    }
-)
-"""Methods for which trying without doing has a meaning."""
 IDEMPOTENCY_KEY_LENGTH = 128
 
 _GRANTED_BY = {
@@ -97,7 +85,7 @@ class BoundMethod:
             _refuse(error)
         if not isinstance(params, t.Mutation):
             return await self._handler(session, params)
-        if params.dry_run and method.name not in DRY_RUN:
+        if params.dry_run and not method.dry_run:
             raise RequestError(
                 Slug.INVALID_ARGUMENT, f"`dry_run`: {method.name} has none", detail={"field": "dry_run"}
             )

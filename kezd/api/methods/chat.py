@@ -23,6 +23,7 @@ METHODS = (
             Slug.TOO_LARGE,
             Slug.NO_COMMON_VERSION,
         ),
+        dry_run=True,
     ),
     Method(
         "chat.history",
@@ -38,5 +39,13 @@ METHODS = (
     Method(
         "chat.conversations", t.PageParams, t.ConversationsResult, Scope.READ, "Threads with unread counts."
     ),
-    Method("chat.read", t.ReadParams, t.ReadResult, Scope.CHAT, "Mark messages as seen.", _CHAT_ERRORS),
+    Method(
+        "chat.read",
+        t.ReadParams,
+        t.ReadResult,
+        Scope.CHAT,
+        "Mark messages as seen.",
+        _CHAT_ERRORS,
+        dry_run=True,
+    ),
 )

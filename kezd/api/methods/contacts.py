@@ -29,6 +29,7 @@ METHODS = (
         Scope.CHAT,
         "Look the contact up again and check the chain.",
         (Slug.NOT_A_CONTACT, Slug.HOME_UNREACHABLE),
+        dry_run=True,
     ),
     Method(
         "contacts.accept",
@@ -37,6 +38,7 @@ METHODS = (
         Scope.CHAT,
         "Accept a stranger's message request.",
         (Slug.NOT_A_CONTACT,),
+        dry_run=True,
     ),
     Method(
         "contacts.block",
@@ -45,6 +47,7 @@ METHODS = (
         Scope.CHAT,
         "Drop what this contact sends from now on.",
         (Slug.NOT_A_CONTACT,),
+        dry_run=True,
     ),
     Method(
         "contacts.decide",
@@ -53,5 +56,6 @@ METHODS = (
         Scope.CHAT,
         "Answer an alarm: trust the new key, or keep the old one.",
         (Slug.NOT_A_CONTACT,),
+        dry_run=True,
     ),
 )

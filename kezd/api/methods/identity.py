@@ -13,6 +13,7 @@ METHODS = (
         Scope.CHAT,
         "Make a key; returns the recovery words to be written on paper.",
         (Slug.IDENTITY_EXISTS, Slug.PASSPHRASE_NEEDED),
+        dry_run=True,
     ),
     Method(
         "identity.confirm",

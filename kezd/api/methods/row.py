@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from kezd.api import types as t
 from kezd.errors import Slug
@@ -16,6 +17,15 @@ class Scope(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """A call worth showing: parameters by name, and what its result says. Checked against the types."""
+
+    name: str
+    params: dict[str, Any]
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Method:
     """One row."""
 
@@ -27,6 +37,15 @@ class Method:
     errors: tuple[Slug, ...] = ()
     bare: bool = False
     """Allowed before session.initialize."""
+    confirm: bool = False
+    """Uses the identity's keys or gives power away: a person at a `full` front-end answers first."""
+    dry_run: bool = False
+    """Trying without doing has a meaning here."""
+    since: int = 1
+    """Version of the API that it came with."""
+    deprecated: str = ""
+    """What to use instead; empty while it is not deprecated. It may go with the next API version only."""
+    examples: tuple[Example, ...] = ()
 
     @property
     def mutates(self) -> bool:
