@@ -5,12 +5,16 @@ the generated clients and the documentation. Pure: names and types, no behaviour
 """
 
 from kezd.api.methods import chat, contacts, daemon, events, identity, session
-from kezd.api.methods.row import Method, Scope
+from kezd.api.methods.row import Example, Method, Scope
 
-__all__ = ["API_MIN", "API_VERSION", "METHODS", "Method", "Scope"]
+__all__ = ["API_MIN", "API_RELEASED", "API_VERSION", "METHODS", "Example", "Method", "Scope"]
 
 API_VERSION = 1
+"""The newest version that is spoken."""
 API_MIN = 1
+"""The oldest version that is spoken."""
+API_RELEASED = 0
+"""The newest version that a release carried; a promise from then on. Raised when a release is tagged."""
 
 METHODS: tuple[Method, ...] = (
     *session.METHODS,

@@ -1,0 +1,50 @@
+"""The table of notifications and of topics: what the peer says unasked, and in which shape.
+
+Beside the table of methods, and made into documentation and clients the same way. Pure.
+Invariant: each `Topic` has exactly one row.
+"""
+
+from dataclasses import dataclass
+
+from kezd.api import types as t
+from kezd.api.events import EPHEMERAL, EVENT, LAGGED, STOPPING, Topic
+
+DEPRECATED = "rpc.deprecated"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicRow:
+    """What the events of a topic hold."""
+
+    topic: Topic
+    body: type[t.Result]
+    doc: str
+
+    @property
+    def durable(self) -> bool:
+        """In the log, replayed and never left out; otherwise only the latest value matters."""
+        return self.topic not in EPHEMERAL
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A message without an answer."""
+
+    name: str
+    params: type[t.Result]
+    doc: str
+
+
+TOPICS: tuple[TopicRow, ...] = (
+    TopicRow(Topic.MESSAGE, t.MessageEvent, "Messages: received, sent, and each change of their state."),
+    TopicRow(Topic.CONTACT, t.ContactEvent, "Contacts, requests of strangers, and alarms about keys."),
+    TopicRow(Topic.IDENTITY, t.IdentityEvent, "The profile's own identity."),
+    TopicRow(Topic.LINK, t.LinkEvent, "Links to the network, as their state changes."),
+)
+
+NOTIFICATIONS: tuple[Notification, ...] = (
+    Notification(EVENT, t.EventNotice, "An event of a subscription."),
+    Notification(LAGGED, t.LaggedNotice, "A subscription has ended: its reader was too slow."),
+    Notification(STOPPING, t.StoppingNotice, "The daemon stops."),
+    Notification(DEPRECATED, t.DeprecatedNotice, "A method was called that is deprecated."),
+)

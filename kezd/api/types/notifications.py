@@ -1,0 +1,75 @@
+"""What the peer says unasked: bodies of events, topic by topic, and of the other notifications.
+
+Shapes only; which topic has which body, and what lasts, says `kezd.api.notifications`.
+Bodies are results: they may grow members, and their enumerations values.
+"""
+
+from typing import Any, Literal
+
+from kezd.api.types.base import Result
+from kezd.api.types.chat import Message
+from kezd.api.types.contacts import Contact
+from kezd.api.types.daemon import LinkHealth
+from kezd.api.types.identity import IdentityResult
+
+
+class MessageEvent(Result, frozen=True, kw_only=True):
+    """A message came, was queued, or changed."""
+
+    type: Literal["received", "sent", "state", "missing_filled", "request"]
+    """`request`: a stranger's, whose text is null until the request is accepted; then come `state`s."""
+    message: Message
+    notify: bool = False
+    """Whether a person should be told: true for what is `received` and not dated before a restore."""
+
+
+class ContactEvent(Result, frozen=True, kw_only=True):
+    """A contact came or changed."""
+
+    type: Literal["added", "changed", "request", "alarm", "decided"]
+    contact: Contact
+
+
+class IdentityEvent(Result, frozen=True, kw_only=True):
+    """The identity of this profile changed."""
+
+    type: Literal["created", "registered", "restored", "superseded", "resumed"]
+    identity: IdentityResult
+
+
+class LinkEvent(Result, frozen=True, kw_only=True):
+    """A link changed its state."""
+
+    link: LinkHealth
+
+
+class EventNotice(Result, frozen=True, kw_only=True):
+    """One event of a subscription."""
+
+    subscription: str
+    epoch: str
+    """Names the log: a cursor is `{epoch, seq}`."""
+    seq: int
+    """Place in the log, growing; 0 for an ephemeral event."""
+    topic: str
+    event: dict[str, Any]
+    """The body of the topic's events."""
+
+
+class LaggedNotice(Result, frozen=True, kw_only=True):
+    """A subscription ended because its reader was too slow; nothing is lost, subscribe again from `last_seq`."""
+
+    subscription: str
+    epoch: str
+    last_seq: int
+
+
+class StoppingNotice(Result, frozen=True, kw_only=True):
+    """The daemon stops: running calls are still answered, new ones are not read."""
+
+
+class DeprecatedNotice(Result, frozen=True, kw_only=True):
+    """A method was called that will go; said once for each method on a connection, before the answer."""
+
+    method: str
+    instead: str
