@@ -4,14 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest
 KEEP ?=
+ANNOUNCE ?=
 # Installing never asks which index: the client's own configuration decides, the hashes decide what is accepted.
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt bench soak lock clean
+.PHONY: help demo test check contract fmt bench soak lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.run: requirements.lock pyproject.toml
 	@echo "== setting up $(VENV) (kezd and what it runs on, from requirements.lock)"
@@ -26,6 +27,11 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
+$(VENV)/.web: clients/web/package-lock.json | $(VENV)/.run
+	@echo "== adding the TypeScript compiler (from clients/web/package-lock.json)"
+	@npm ci --prefix clients/web --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 demo: $(VENV)/.run ## two people, two peers, one home server: a conversation (KEEP=1 leaves it running)
 	@$(BIN)/python -m kezd.testing.demo $(if $(KEEP),--keep,)
 
@@ -33,7 +39,7 @@ test: $(VENV)/.dev ## every test, with real servers on loopback
 	@echo "== tests"
 	@$(PYTEST) -q -n 2 --dist worksteal
 
-check: $(VENV)/.dev ## format, lint, types, layers, sizes, protocol coverage
+check: $(VENV)/.dev ## format, lint, types, layers, sizes, contract, protocol coverage
 	@echo "== format and lint"
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -44,9 +50,17 @@ check: $(VENV)/.dev ## format, lint, types, layers, sizes, protocol coverage
 	@$(BIN)/lint-imports --no-cache
 	@echo "== sizes"
 	@find kezd clients -name '*.py' -exec wc -l {} + | awk '$$2 != "total" && $$1 > 500 {print "over 500 lines: " $$2 " (" $$1 ")"; bad = 1} END {exit bad}'
+	@echo "== contract"
+	@$(MAKE) --no-print-directory contract
 	@echo "== protocol: every branch covered"
 	@$(BIN)/coverage run --branch --source=kezd/kez --data-file=$(VENV)/.coverage -m pytest -q tests/kez
 	@$(BIN)/coverage report --data-file=$(VENV)/.coverage --fail-under=100 --skip-covered
+
+contract: $(VENV)/.dev ## the API beside what was announced, and what is made from it (ANNOUNCE=1 announces a change)
+	@$(BIN)/python -m kezd.testing.contract $(if $(ANNOUNCE),--announce,)
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(VENV)/.web && npm run --silent --prefix clients/web check; \
+	elif [ "$$CI" = true ]; then echo "this machine has no npm, and in CI nothing may be missing"; exit 1; \
+	else echo "  no npm here: the TypeScript types are not compiled"; fi
 
 fmt: $(VENV)/.dev ## format and mend what can be mended
 	@$(BIN)/ruff check --fix .
@@ -63,6 +77,6 @@ lock: ## write the lock files anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group dev -o requirements-dev.lock
 
 clean: ## remove what was built
-	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) clients/web/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@rm -rf *.egg-info

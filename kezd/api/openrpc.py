@@ -65,7 +65,14 @@ def build_document() -> dict[str, Any]:
             }
             for row in TOPICS
         ],
-        "x-errors": [_error(slug) for slug in Slug],
+        "x-errors": [
+            {
+                **_error(slug),
+                "family": TABLE[slug].family.name.lower(),
+                "exit_code": TABLE[slug].exit_code,
+            }
+            for slug in Slug
+        ],
         "x-common-errors": [slug.value for slug in COMMON_ERRORS],
         "components": {"schemas": components},
     }
@@ -101,6 +108,7 @@ def _method(method: Method, components: dict[str, Any]) -> dict[str, Any]:
         "params": _members(method.params, components),
         "result": {"name": method.result.__name__, "schema": _reference(method.result)},
         "errors": [_error(slug) for slug in method.errors],
+        "x-params": method.params.__name__,
         "x-scope": method.scope.value,
         "x-since": method.since,
         "x-before-initialize": method.bare,
@@ -128,6 +136,7 @@ def _notification(row: Notification, components: dict[str, Any]) -> dict[str, An
         "summary": row.doc,
         "paramStructure": "by-name",
         "params": _members(row.params, components),
+        "x-params": row.params.__name__,
     }
 
 

@@ -4,7 +4,7 @@ For the command line and scripts. Starts fast. Not thread-safe; several programs
 their own `Client`, the daemon serves them at once.
 
     with Client.connect(profile="default") as client:
-        client.call("chat.send", to="bob@kez.lat", text="hi")
+        client.api.chat.send(to="bob@kez.lat", text="hi")
         for event in client.events(["message"]):
             ...
 """
@@ -14,7 +14,7 @@ import os
 import socket
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kezd.client.wire import (
     API_MAX,
@@ -26,6 +26,9 @@ from kezd.client.wire import (
     socket_path,
 )
 from kezd.errors import Slug, UnavailableError, error_for
+
+if TYPE_CHECKING:
+    from kezd.client.calls_sync import Api
 
 TIMEOUT = 60.0
 """Seconds that an answer may take."""
@@ -109,6 +112,13 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def api(self) -> "Api":
+        """Every method as a typed call: `client.api.chat.send(to=…, text=…)`."""
+        from kezd.client.calls_sync import Api  # here, as who does not use it starts without it
+
+        return Api(self.call)
 
     def call(self, method: str, **params: Any) -> Json:
         """Call a method and return its result.

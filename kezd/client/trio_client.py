@@ -1,7 +1,7 @@
 """The client library for Trio: many calls at once on one connection, events as they come.
 
 async with open_client(profile="default") as client:
-    await client.call("chat.send", to="bob@kez.lat", text="hi")
+    await client.api.chat.send(to="bob@kez.lat", text="hi")
     async with client.events(["message"]) as events:
         async for event in events:
             ...
@@ -18,6 +18,7 @@ import outcome
 import trio
 
 from kezd.api.events import EVENT, LAGGED, STOPPING
+from kezd.client.calls_trio import Api
 from kezd.client.wire import (
     API_MAX,
     API_MIN,
@@ -65,6 +66,8 @@ class TrioClient:
         self._slots = trio.Semaphore(1)
         self.session: Json = {}
         """The answer to `session.initialize`."""
+        self.api = Api(self.call)
+        """Every method as a typed call: `await client.api.chat.send(to=…, text=…)`."""
 
     async def call(self, method: str, **params: Any) -> Json:
         """Call a method and return its result. Waits while as many calls run as the daemon allows.

@@ -1,0 +1,612 @@
+// kezd's RPC in TypeScript, API version 1.
+// Made from the table of methods by `make contract ANNOUNCE=1`: do not edit.
+// A member with `?` may be left out of parameters, and may be missing from the results of an older daemon.
+// Results may have members, and enumerations values, that are not listed here: ignore them.
+
+/** Why sending to a contact stopped. */
+export interface Alarm {
+  kind: "chain_invalid" | "fork" | "key_changed" | "rollback";
+  since: number;
+  detail: string;
+  /** After `key_changed`: the key that has the handle now. `contacts.decide` wants it back. */
+  new_primary?: string | null;
+  /** Safety words for `new_primary`, to be compared before it is trusted. */
+  new_safety_words?: Array<string>;
+}
+
+/** Versions of this API that the client can speak. */
+export interface ApiRange {
+  min?: number;
+  max?: number;
+}
+
+/** One check of `kez doctor`. */
+export interface Check {
+  name: string;
+  ok: boolean;
+  found: string;
+  fix?: string;
+}
+
+/** Who calls. */
+export interface ClientInfo {
+  name: string;
+  version?: string;
+}
+
+/** Somebody. `genesis` is the primary their chain began with, and their id everywhere. */
+export interface Contact {
+  genesis: string;
+  primary: string;
+  handle: string | null;
+  state: "accepted" | "blocked" | "request";
+  added_at: number;
+  checked_at: number | null;
+  chain_seq: number;
+  safety_words: Array<string>;
+  alarm?: Alarm | null;
+  /** When the person said that both see these safety words; null once the key is another one. */
+  verified_at?: number | null;
+  /** Safety words were compared once, with a key that is not the one above, or an alarm stands. */
+  reverify?: boolean;
+}
+
+/** Resolve a handle, verify registration and chain, and trust the key found first. */
+export interface ContactAddParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  /** A handle, or a contact URI `kez:alice@kez.lat?key=ed25519:…`, whose key has to be the one found. */
+  handle: string;
+}
+
+/** The person's answer to an alarm. */
+export interface ContactDecideParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  contact: string;
+  decision: "keep_old" | "trust_new";
+  /** The alarm's `new_primary` as the person saw it; `trust_new` after `key_changed` needs it. */
+  expected_primary?: string | null;
+}
+
+/** A contact came or changed. */
+export interface ContactEvent {
+  type: "added" | "alarm" | "changed" | "decided" | "request";
+  contact: Contact;
+}
+
+/** Names a contact by handle or by primary. */
+export interface ContactRef {
+  contact: string;
+}
+
+/** Names a contact to be changed. */
+export interface ContactRefMutation {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  contact: string;
+}
+
+/** What the person found when they compared safety words with a contact. */
+export interface ContactVerifyParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  contact: string;
+  /** The twelve words that were shown; refused when they are not those of the contact's key of now. */
+  safety_words: Array<string>;
+  /** Whether the other side saw the same words; false takes an earlier yes back. */
+  match?: boolean;
+}
+
+/** Contacts, by handle. */
+export interface ContactsResult {
+  items: Array<Contact>;
+  next_cursor?: string | null;
+}
+
+/** One thread. */
+export interface Conversation {
+  contact: string;
+  handle: string | null;
+  state: "accepted" | "blocked" | "request";
+  unread: number;
+  last: Message | null;
+  /** Messages known to exist that have not arrived. */
+  missing: number;
+}
+
+/** Threads, latest first. */
+export interface ConversationsResult {
+  items: Array<Conversation>;
+  next_cursor?: string | null;
+}
+
+/** A method was called that will go; said once for each method on a connection, before the answer. */
+export interface DeprecatedNotice {
+  method: string;
+  instead: string;
+}
+
+/** All checks. */
+export interface DoctorResult {
+  checks: Array<Check>;
+}
+
+/** The OpenRPC document. */
+export interface Document {
+  document: Record<string, unknown>;
+}
+
+/** Nothing more to say. */
+export interface Done {
+  ok?: boolean;
+}
+
+/** A method without parameters. */
+export type Empty = Record<string, never>;
+
+/** One event of a subscription. */
+export interface EventNotice {
+  subscription: string;
+  /** Names the log: a cursor is `{epoch, seq}`. */
+  epoch: string;
+  /** Place in the log, growing; 0 for an ephemeral event. */
+  seq: number;
+  topic: string;
+  /** The body of the topic's events. */
+  event: Record<string, unknown>;
+}
+
+/** How the peer is. */
+export interface HealthResult {
+  state: string;
+  links: Array<LinkHealth>;
+  pid: number;
+  uptime_ms: number;
+  /** Hostile or broken input dropped since the database began, by cause. */
+  dropped: Record<string, number>;
+}
+
+/** Messages of one conversation, newest page first, in order within the page. */
+export interface HistoryParams {
+  contact: string;
+  limit?: number;
+  cursor?: string | null;
+}
+
+/** The words at the positions asked for, keyed by position as text. */
+export interface IdentityConfirmParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  answers: Record<string, string>;
+}
+
+/** Make a key and its recovery words. Nothing is registered yet. */
+export interface IdentityCreateParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  words?: 12 | 24;
+  /** For a new vault on a machine without a keyring. */
+  passphrase?: string | null;
+}
+
+/** The words, to be written on paper; the same again until they are confirmed. */
+export interface IdentityCreateResult {
+  primary: string;
+  words: Array<string>;
+  /** 1-based positions of the words that `identity.confirm` wants. */
+  ask: Array<number>;
+}
+
+/** The identity of this profile changed. */
+export interface IdentityEvent {
+  type: "created" | "registered" | "restored" | "resumed" | "superseded";
+  identity: IdentityResult;
+}
+
+/** Bind a handle to the confirmed key on the home server, then publish the sigchain. */
+export interface IdentityRegisterParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  handle: string;
+  /** Overrides the configuration's `home.url` for this identity from now on. */
+  home_url?: string | null;
+}
+
+/** Bring an identity back from its words on an empty profile (or take over again). */
+export interface IdentityRestoreParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  /** 12 or 24 words; None on a superseded installation that takes over again. */
+  words?: string | null;
+  passphrase?: string | null;
+  home_url?: string | null;
+}
+
+/** The identity of this profile. */
+export interface IdentityResult {
+  state: "active" | "none" | "superseded" | "unconfirmed" | "unregistered";
+  primary?: string | null;
+  handle?: string | null;
+  home_url?: string | null;
+  nkey?: string | null;
+  chain_seq?: number | null;
+  chain_head?: string | null;
+  registered_at?: number | null;
+  /** Why it is superseded. */
+  reason?: string | null;
+}
+
+/** Show the words again, after a fresh unlock. */
+export interface IdentityWordsParams {
+  passphrase?: string | null;
+}
+
+/** The first call of a connection. */
+export interface InitializeParams {
+  client: ClientInfo;
+  api?: ApiRange;
+  profile?: string;
+}
+
+/** What the connection is from now on. */
+export interface InitializeResult {
+  api: number;
+  daemon_version: string;
+  /** New at each start of the daemon. */
+  instance_id: string;
+  /** The event log's; None while the profile is empty or locked. */
+  epoch: string | null;
+  profile: string;
+  scope: string;
+  /** `empty`, `locked`, or `open`. */
+  state: string;
+  limits: Limits;
+  capabilities: Array<string>;
+}
+
+/** A subscription ended because its reader was too slow; nothing is lost, subscribe again from `last_seq`. */
+export interface LaggedNotice {
+  subscription: string;
+  epoch: string;
+  last_seq: number;
+}
+
+/** What the peer accepts. */
+export interface Limits {
+  line_bytes: number;
+  batch: number;
+  calls_in_flight: number;
+  connections: number;
+  page: number;
+}
+
+/** A link changed its state. */
+export interface LinkEvent {
+  link: LinkHealth;
+}
+
+/** One link: `home`, `nats`, `store`. */
+export interface LinkHealth {
+  name: string;
+  state: string;
+  since?: number | null;
+  last_received_age_ms?: number | null;
+  queue?: number;
+  last_error?: string | null;
+}
+
+/** One message of a conversation. */
+export interface Message {
+  /** 128-bit random, lower-case hex; the same on both sides. */
+  id: string;
+  /** Genesis primary of the other side. */
+  contact: string;
+  handle: string | null;
+  direction: "in" | "out";
+  kind: string;
+  text: string | null;
+  sent_at: number;
+  arrived_at: number;
+  /** Outgoing: queued → accepted → delivered → read, or failed. Incoming: received → seen. */
+  state: "accepted" | "delivered" | "failed" | "queued" | "read" | "received" | "seen";
+  /** Slug of why it failed, or why it still waits. */
+  cause?: string | null;
+  /** Order inside the conversation, growing. */
+  position?: number;
+  request?: boolean;
+  future_dated?: boolean;
+  /** Dated before this installation was restored: shown, never notified. */
+  older?: boolean;
+  needs_newer_version?: boolean;
+  /** Messages of the same stream that have not arrived and come before this one. */
+  missing_before?: number;
+}
+
+/** A message came, was queued, or changed. */
+export interface MessageEvent {
+  /** `request`: a stranger's, whose text is null until the request is accepted; then come `state`s. */
+  type: "missing_filled" | "received" | "request" | "sent" | "state";
+  message: Message;
+  /** Whether a person should be told: true for what is `received` and not dated before a restore. */
+  notify?: boolean;
+}
+
+/** Names a message. */
+export interface MessageRef {
+  id: string;
+}
+
+/** A message. */
+export interface MessageResult {
+  message: Message;
+}
+
+/** A page of messages. */
+export interface MessagesResult {
+  items: Array<Message>;
+  next_cursor?: string | null;
+}
+
+/** One page of a list. */
+export interface PageParams {
+  limit?: number;
+  cursor?: string | null;
+}
+
+/** Mark what has arrived as seen (all, or up to a position); sends read receipts if chosen. */
+export interface ReadParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  contact: string;
+  up_to?: number | null;
+}
+
+/** How many messages became seen. */
+export interface ReadResult {
+  marked: number;
+}
+
+/** Send text. Returns once it is stored and queued; events tell the rest. */
+export interface SendParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  to: string;
+  text: string;
+}
+
+/** The message as queued (`message.id` is its id for good). */
+export interface SendResult {
+  message: Message;
+}
+
+/** A place in the event log. */
+export interface Since {
+  epoch: string;
+  seq: number;
+}
+
+/** State of the profile. */
+export interface StateResult {
+  state: string;
+}
+
+/** The daemon stops: running calls are still answered, new ones are not read. */
+export type StoppingNotice = Record<string, never>;
+
+/** Listen. With `since`: replay what came after it, then go live. */
+export interface SubscribeParams {
+  topics: Array<string>;
+  since?: Since | null;
+}
+
+/** The subscription and where the log stands; live events have a greater seq. */
+export interface SubscribeResult {
+  subscription: string;
+  epoch: string;
+  seq: number;
+  replayed_from?: number | null;
+}
+
+/** Names a subscription of this connection. */
+export interface SubscriptionRef {
+  subscription: string;
+}
+
+/** Open the vault. */
+export interface UnlockParams {
+  passphrase?: string | null;
+}
+
+/** Versions. */
+export interface VersionResult {
+  version: string;
+  api: number;
+  python: string;
+}
+
+/** The recovery words. */
+export interface WordsResult {
+  words: Array<string>;
+}
+
+/** Every method, by name. */
+export interface Methods {
+  /** Begin a connection: versions, profile, limits. Scope: read. */
+  "session.initialize": { params: InitializeParams; result: InitializeResult };
+  /** Open the vault of a locked profile. Scope: chat. */
+  "session.unlock": { params: UnlockParams; result: StateResult };
+  /** The OpenRPC document of this API. Scope: read. */
+  "rpc.discover": { params: Empty; result: Document };
+  /** Versions of daemon and API. Scope: read. */
+  "daemon.version": { params: Empty; result: VersionResult };
+  /** State of each link, and what was dropped. Scope: read. */
+  "daemon.health": { params: Empty; result: HealthResult };
+  /** Look for what is wrong, with a fix for each finding. Scope: read. */
+  "daemon.doctor": { params: Empty; result: DoctorResult };
+  /** Stop the daemon cleanly. Scope: chat. */
+  "daemon.shutdown": { params: Empty; result: Done };
+  /** The identity of this profile. Scope: read. */
+  "identity.show": { params: Empty; result: IdentityResult };
+  /** Make a key; returns the recovery words to be written on paper. Scope: chat. */
+  "identity.create": { params: IdentityCreateParams; result: IdentityCreateResult };
+  /** Prove that the words were written down. Scope: chat. */
+  "identity.confirm": { params: IdentityConfirmParams; result: IdentityResult };
+  /** Register a handle and publish the sigchain. Scope: chat. */
+  "identity.register": { params: IdentityRegisterParams; result: IdentityResult };
+  /** Bring an identity back from its words; other installations become superseded. Scope: chat. */
+  "identity.restore": { params: IdentityRestoreParams; result: IdentityResult };
+  /** Show the recovery words again, after a fresh unlock. Scope: chat. */
+  "identity.words": { params: IdentityWordsParams; result: WordsResult };
+  /** Resolve a handle, verify it, trust it on first use. Scope: chat. */
+  "contacts.add": { params: ContactAddParams; result: Contact };
+  /** All contacts and requests. Scope: read. */
+  "contacts.list": { params: PageParams; result: ContactsResult };
+  /** One contact, with safety words. Scope: read. */
+  "contacts.show": { params: ContactRef; result: Contact };
+  /** Look the contact up again and check the chain. Scope: chat. */
+  "contacts.refresh": { params: ContactRefMutation; result: Contact };
+  /** Accept a stranger's message request. Scope: chat. */
+  "contacts.accept": { params: ContactRefMutation; result: Contact };
+  /** Drop what this contact sends from now on. Scope: chat. */
+  "contacts.block": { params: ContactRefMutation; result: Contact };
+  /** Answer an alarm: trust the new key, or keep the old one. Scope: chat. */
+  "contacts.decide": { params: ContactDecideParams; result: Contact };
+  /** Remember whether the safety words matched. Scope: chat. */
+  "contacts.verify": { params: ContactVerifyParams; result: Contact };
+  /** Queue a text message. Scope: chat. */
+  "chat.send": { params: SendParams; result: SendResult };
+  /** A page of a conversation. Scope: read. */
+  "chat.history": { params: HistoryParams; result: MessagesResult };
+  /** One message by id. Scope: read. */
+  "chat.message": { params: MessageRef; result: MessageResult };
+  /** Threads with unread counts. Scope: read. */
+  "chat.conversations": { params: PageParams; result: ConversationsResult };
+  /** Mark messages as seen. Scope: chat. */
+  "chat.read": { params: ReadParams; result: ReadResult };
+  /** Listen to events, from a place in the log on. Scope: read. */
+  "events.subscribe": { params: SubscribeParams; result: SubscribeResult };
+  /** Stop listening. Scope: read. */
+  "events.unsubscribe": { params: SubscriptionRef; result: Done };
+}
+
+/** Bodies of events, by topic. */
+export interface Topics {
+  /** Messages: received, sent, and each change of their state. */
+  message: MessageEvent;
+  /** Contacts, requests of strangers, and alarms about keys. */
+  contact: ContactEvent;
+  /** The profile's own identity. */
+  identity: IdentityEvent;
+  /** Links to the network, as their state changes. */
+  link: LinkEvent;
+}
+
+/** Parameters of what the daemon says unasked, by method. */
+export interface Notifications {
+  /** An event of a subscription. */
+  event: EventNotice;
+  /** A subscription has ended: its reader was too slow. */
+  "events.lagged": LaggedNotice;
+  /** The daemon stops. */
+  "daemon.stopping": StoppingNotice;
+  /** A method was called that is deprecated. */
+  "rpc.deprecated": DeprecatedNotice;
+}
+
+/** What went wrong, in one word that stays. */
+export type ErrorSlug =
+  | "invalid_argument"
+  | "not_initialized"
+  | "unsupported_api"
+  | "unknown_profile"
+  | "not_found"
+  | "not_a_contact"
+  | "no_identity"
+  | "identity_exists"
+  | "identity_pending"
+  | "words_not_confirmed"
+  | "wrong_words"
+  | "handle_taken"
+  | "primary_taken"
+  | "not_registered"
+  | "request_pending"
+  | "blocked"
+  | "too_large"
+  | "idempotency_conflict"
+  | "cannot_replay"
+  | "busy"
+  | "no_common_version"
+  | "cancelled"
+  | "forbidden"
+  | "locked"
+  | "wrong_passphrase"
+  | "passphrase_needed"
+  | "keyring_missing"
+  | "keyring_locked"
+  | "vault_damaged"
+  | "not_running"
+  | "home_unreachable"
+  | "home_refused"
+  | "offline"
+  | "rate_limited"
+  | "superseded"
+  | "foreign_home"
+  | "inbox_full"
+  | "home_full"
+  | "quota"
+  | "stopping"
+  | "key_changed"
+  | "chain_fork"
+  | "chain_rollback"
+  | "chain_invalid"
+  | "home_lied"
+  | "store_failed"
+  | "disk_full"
+  | "schema_too_new"
+  | "already_running"
+  | "unsafe_path"
+  | "file_exists"
+  | "file_failed"
+  | "backup_damaged"
+  | "bad_config"
+  | "internal";
+
+/** The error of a JSON-RPC answer. */
+export interface RpcError {
+  code: number;
+  message: string;
+  data: { slug: ErrorSlug; retryable: boolean; hint: string; retry_after_ms?: number; [detail: string]: unknown };
+}
+
+export type MethodName = keyof Methods;
+export type Params<M extends MethodName> = Methods[M]["params"];
+export type Result<M extends MethodName> = Methods[M]["result"];
+
+/** A client's one function, if it likes to be typed by the table. */
+export type Call = <M extends MethodName>(method: M, params: Params<M>) => Promise<Result<M>>;
+
+/** The `params` of an `event` notification, its body typed by its topic. */
+export type TopicEvent = {
+  [T in keyof Topics]: Omit<EventNotice, "topic" | "event"> & { topic: T; event: Topics[T] };
+}[keyof Topics];

@@ -1,0 +1,202 @@
+"""Every method of the table as a typed call, for `kezd.client.sync`.
+
+Made from the table of methods by `make contract ANNOUNCE=1`: do not edit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Unpack
+
+    from kezd.client import shapes as s
+
+
+class Session:
+    """`session.*`."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def initialize(self, **params: Unpack[s.InitializeParams]) -> s.InitializeResult:
+        """Begin a connection: versions, profile, limits."""
+        return cast("s.InitializeResult", self._call("session.initialize", **params))
+
+    def unlock(self, **params: Unpack[s.UnlockParams]) -> s.StateResult:
+        """Open the vault of a locked profile."""
+        return cast("s.StateResult", self._call("session.unlock", **params))
+
+
+class Rpc:
+    """`rpc.*`."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def discover(self) -> s.Document:
+        """The OpenRPC document of this API."""
+        return cast("s.Document", self._call("rpc.discover"))
+
+
+class Daemon:
+    """`daemon.*`."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def version(self) -> s.VersionResult:
+        """Versions of daemon and API."""
+        return cast("s.VersionResult", self._call("daemon.version"))
+
+    def health(self) -> s.HealthResult:
+        """State of each link, and what was dropped."""
+        return cast("s.HealthResult", self._call("daemon.health"))
+
+    def doctor(self) -> s.DoctorResult:
+        """Look for what is wrong, with a fix for each finding."""
+        return cast("s.DoctorResult", self._call("daemon.doctor"))
+
+    def shutdown(self) -> s.Done:
+        """Stop the daemon cleanly."""
+        return cast("s.Done", self._call("daemon.shutdown"))
+
+
+class Identity:
+    """`identity.*`."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def show(self) -> s.IdentityResult:
+        """The identity of this profile."""
+        return cast("s.IdentityResult", self._call("identity.show"))
+
+    def create(self, **params: Unpack[s.IdentityCreateParams]) -> s.IdentityCreateResult:
+        """Make a key; returns the recovery words to be written on paper."""
+        return cast("s.IdentityCreateResult", self._call("identity.create", **params))
+
+    def confirm(self, **params: Unpack[s.IdentityConfirmParams]) -> s.IdentityResult:
+        """Prove that the words were written down."""
+        return cast("s.IdentityResult", self._call("identity.confirm", **params))
+
+    def register(self, **params: Unpack[s.IdentityRegisterParams]) -> s.IdentityResult:
+        """Register a handle and publish the sigchain."""
+        return cast("s.IdentityResult", self._call("identity.register", **params))
+
+    def restore(self, **params: Unpack[s.IdentityRestoreParams]) -> s.IdentityResult:
+        """Bring an identity back from its words; other installations become superseded."""
+        return cast("s.IdentityResult", self._call("identity.restore", **params))
+
+    def words(self, **params: Unpack[s.IdentityWordsParams]) -> s.WordsResult:
+        """Show the recovery words again, after a fresh unlock."""
+        return cast("s.WordsResult", self._call("identity.words", **params))
+
+
+class Contacts:
+    """`contacts.*`."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def add(self, **params: Unpack[s.ContactAddParams]) -> s.Contact:
+        """Resolve a handle, verify it, trust it on first use."""
+        return cast("s.Contact", self._call("contacts.add", **params))
+
+    def list(self, **params: Unpack[s.PageParams]) -> s.ContactsResult:
+        """All contacts and requests."""
+        return cast("s.ContactsResult", self._call("contacts.list", **params))
+
+    def show(self, **params: Unpack[s.ContactRef]) -> s.Contact:
+        """One contact, with safety words."""
+        return cast("s.Contact", self._call("contacts.show", **params))
+
+    def refresh(self, **params: Unpack[s.ContactRefMutation]) -> s.Contact:
+        """Look the contact up again and check the chain."""
+        return cast("s.Contact", self._call("contacts.refresh", **params))
+
+    def accept(self, **params: Unpack[s.ContactRefMutation]) -> s.Contact:
+        """Accept a stranger's message request."""
+        return cast("s.Contact", self._call("contacts.accept", **params))
+
+    def block(self, **params: Unpack[s.ContactRefMutation]) -> s.Contact:
+        """Drop what this contact sends from now on."""
+        return cast("s.Contact", self._call("contacts.block", **params))
+
+    def decide(self, **params: Unpack[s.ContactDecideParams]) -> s.Contact:
+        """Answer an alarm: trust the new key, or keep the old one."""
+        return cast("s.Contact", self._call("contacts.decide", **params))
+
+    def verify(self, **params: Unpack[s.ContactVerifyParams]) -> s.Contact:
+        """Remember whether the safety words matched."""
+        return cast("s.Contact", self._call("contacts.verify", **params))
+
+
+class Chat:
+    """`chat.*`."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def send(self, **params: Unpack[s.SendParams]) -> s.SendResult:
+        """Queue a text message."""
+        return cast("s.SendResult", self._call("chat.send", **params))
+
+    def history(self, **params: Unpack[s.HistoryParams]) -> s.MessagesResult:
+        """A page of a conversation."""
+        return cast("s.MessagesResult", self._call("chat.history", **params))
+
+    def message(self, **params: Unpack[s.MessageRef]) -> s.MessageResult:
+        """One message by id."""
+        return cast("s.MessageResult", self._call("chat.message", **params))
+
+    def conversations(self, **params: Unpack[s.PageParams]) -> s.ConversationsResult:
+        """Threads with unread counts."""
+        return cast("s.ConversationsResult", self._call("chat.conversations", **params))
+
+    def read(self, **params: Unpack[s.ReadParams]) -> s.ReadResult:
+        """Mark messages as seen."""
+        return cast("s.ReadResult", self._call("chat.read", **params))
+
+
+class Events:
+    """`events.*`."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def subscribe(self, **params: Unpack[s.SubscribeParams]) -> s.SubscribeResult:
+        """Listen to events, from a place in the log on."""
+        return cast("s.SubscribeResult", self._call("events.subscribe", **params))
+
+    def unsubscribe(self, **params: Unpack[s.SubscriptionRef]) -> s.Done:
+        """Stop listening."""
+        return cast("s.Done", self._call("events.unsubscribe", **params))
+
+
+class Api:
+    """All methods, by noun."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self.session = Session(call)
+        self.rpc = Rpc(call)
+        self.daemon = Daemon(call)
+        self.identity = Identity(call)
+        self.contacts = Contacts(call)
+        self.chat = Chat(call)
+        self.events = Events(call)

@@ -1,0 +1,19 @@
+"""Shapes of `base`.
+
+Made from the table of methods by `make contract ANNOUNCE=1`: do not edit.
+"""
+
+from typing import NotRequired, TypedDict
+
+
+class Done(TypedDict):
+    """Nothing more to say."""
+
+    ok: NotRequired[bool]
+
+
+class PageParams(TypedDict):
+    """One page of a list."""
+
+    limit: NotRequired[int]
+    cursor: NotRequired[str | None]

@@ -1,0 +1,69 @@
+"""Shapes of `notifications`.
+
+Made from the table of methods by `make contract ANNOUNCE=1`: do not edit.
+"""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+from kezd.client.shapes.chat import Message
+from kezd.client.shapes.contacts import Contact
+from kezd.client.shapes.daemon import LinkHealth
+from kezd.client.shapes.identity import IdentityResult
+
+
+class ContactEvent(TypedDict):
+    """A contact came or changed."""
+
+    type: Literal["added", "alarm", "changed", "decided", "request"]
+    contact: Contact
+
+
+class DeprecatedNotice(TypedDict):
+    """A method was called that will go; said once for each method on a connection, before the answer."""
+
+    method: str
+    instead: str
+
+
+class EventNotice(TypedDict):
+    """One event of a subscription."""
+
+    subscription: str
+    epoch: str
+    """Names the log: a cursor is `{epoch, seq}`."""
+    seq: int
+    """Place in the log, growing; 0 for an ephemeral event."""
+    topic: str
+    event: dict[str, Any]
+    """The body of the topic's events."""
+
+
+class IdentityEvent(TypedDict):
+    """The identity of this profile changed."""
+
+    type: Literal["created", "registered", "restored", "resumed", "superseded"]
+    identity: IdentityResult
+
+
+class LaggedNotice(TypedDict):
+    """A subscription ended because its reader was too slow; nothing is lost, subscribe again from `last_seq`."""
+
+    subscription: str
+    epoch: str
+    last_seq: int
+
+
+class LinkEvent(TypedDict):
+    """A link changed its state."""
+
+    link: LinkHealth
+
+
+class MessageEvent(TypedDict):
+    """A message came, was queued, or changed."""
+
+    type: Literal["missing_filled", "received", "request", "sent", "state"]
+    """`request`: a stranger's, whose text is null until the request is accepted; then come `state`s."""
+    message: Message
+    notify: NotRequired[bool]
+    """Whether a person should be told: true for what is `received` and not dated before a restore."""
