@@ -5,7 +5,7 @@ store and no adapter. Results are the structs of `kezd.api.types`; errors are
 `KezdError`s.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any, Literal, Protocol
@@ -80,8 +80,14 @@ class ContactsCalls(Protocol):
         """Block."""
         ...
 
-    async def decide(self, name: str, decision: Literal["trust_new", "keep_old"]) -> t.Contact:
+    async def decide(
+        self, name: str, decision: Literal["trust_new", "keep_old"], expected_primary: str | None
+    ) -> t.Contact:
         """Answer an alarm."""
+        ...
+
+    async def verify(self, name: str, words: Sequence[str], *, match: bool, dry_run: bool) -> t.Contact:
+        """Remember whether the safety words matched."""
         ...
 
 

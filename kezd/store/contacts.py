@@ -44,7 +44,10 @@ class StoredAlarm:
 
 @dataclass(frozen=True, slots=True)
 class StoredContact:
-    """One contact. Times are unix seconds."""
+    """One contact. Times are unix seconds.
+
+    `verified_key` is the key that safety words were last compared for, which may not be the current one.
+    """
 
     genesis: PublicKey
     state: Standing
@@ -61,6 +64,8 @@ class StoredContact:
     inbox: str | None
     accepts: tuple[int, ...]
     alarm: StoredAlarm | None
+    verified_key: PublicKey | None
+    verified_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,8 @@ class KnownKey:
 
 _COLUMNS = (
     "genesis, state, handle, added_at, checked_at, failures, current, chain_seq, chain_head, sigchain_url, etag,"
-    " nats_url, inbox, accepts, alarm, alarm_since, alarm_detail, alarm_about"
+    " nats_url, inbox, accepts, alarm, alarm_since, alarm_detail, alarm_about,"
+    " verified_key, verified_at"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM contacts"  # noqa: S608 - constant column names
 _SORT_KEY = "coalesce(handle, '~' || hex(genesis))"
@@ -102,7 +108,7 @@ def _contact(row: Row) -> StoredContact:
     genesis, state, handle, added_at, checked_at, failures, current, seq, head, url, etag, nats, inbox = row[
         :13
     ]
-    accepts, kind, since, detail, about = row[13:]
+    accepts, kind, since, detail, about, verified_key, verified_at = row[13:]
     return StoredContact(
         PublicKey(genesis),
         Standing(state),
@@ -119,6 +125,8 @@ def _contact(row: Row) -> StoredContact:
         inbox,
         tuple(json.loads(accepts)) if accepts else (),
         None if kind is None else StoredAlarm(AlarmKind(kind), since, detail, about),
+        None if verified_key is None else PublicKey(verified_key),
+        verified_at,
     )
 
 
@@ -168,6 +176,14 @@ def give_back_key(tx: Transaction, contact: StoredContact) -> None:
 def set_standing(tx: Transaction, genesis: PublicKey, state: Standing) -> None:
     """What the person decided."""
     tx.execute("UPDATE contacts SET state = ? WHERE genesis = ?", (state.value, genesis.raw))
+
+
+def set_verified(tx: Transaction, genesis: PublicKey, key: PublicKey | None, at: float | None) -> None:
+    """The key that safety words were compared for, and when; None takes it back."""
+    tx.execute(
+        "UPDATE contacts SET verified_key = ?, verified_at = ? WHERE genesis = ?",
+        (None if key is None else key.raw, at, genesis.raw),
+    )
 
 
 def set_handle(tx: Transaction, genesis: PublicKey, handle: str | None, registration: bytes | None) -> None:

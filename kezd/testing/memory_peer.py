@@ -5,7 +5,7 @@ results, a handler that waits until it is told to go on); the rest answers const
 for tests of behaviour: those run the real daemon.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -180,7 +180,13 @@ class MemoryProfile:
 
     accept = block = refresh
 
-    async def decide(self, name: str, decision: Literal["trust_new", "keep_old"]) -> t.Contact:
+    async def decide(
+        self, name: str, decision: Literal["trust_new", "keep_old"], expected_primary: str | None
+    ) -> t.Contact:
+        """The contact."""
+        return CONTACT
+
+    async def verify(self, name: str, words: Sequence[str], *, match: bool, dry_run: bool) -> t.Contact:
         """The contact."""
         return CONTACT
 

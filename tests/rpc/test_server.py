@@ -27,6 +27,7 @@ MINIMAL = {
     "contacts.accept": {"contact": "@bob"},
     "contacts.block": {"contact": "@bob"},
     "contacts.decide": {"contact": "@bob", "decision": "trust_new"},
+    "contacts.verify": {"contact": "@bob", "safety_words": ["zoo"] * 12},
     "chat.send": {"to": "@bob", "text": "hi"},
     "chat.history": {"contact": "@bob"},
     "chat.message": {"id": "0" * 32},

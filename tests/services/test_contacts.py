@@ -249,7 +249,7 @@ async def test_a_changed_key_stops_sending_until_the_new_one_is_trusted(tmp_path
             assert shown.genesis == first.genesis.primary
             assert await w.slug(w.contacts.add, "bobby") is Slug.KEY_CHANGED
             assert (await w.events()).count("alarm") == 1
-            trusted = await w.contacts.decide("bobby", "trust_new")
+            trusted = await w.contacts.decide("bobby", "trust_new", second.genesis.primary)
             assert (trusted.genesis, trusted.handle, trusted.alarm) == (
                 second.genesis.primary,
                 "bobby@evil.test",
@@ -260,7 +260,7 @@ async def test_a_changed_key_stops_sending_until_the_new_one_is_trusted(tmp_path
             assert (old.handle, old.alarm, old.state) == (None, None, "accepted")
             assert (await w.route(second)).recipient == second.genesis
             assert (await w.events())[-2:] == ["changed", "decided"]
-            assert await w.contacts.decide("bobby", "trust_new") == trusted
+            assert await w.contacts.decide("bobby", "trust_new", second.genesis.primary) == trusted
             # The server flips back: that is a change again.
             w.home.registers(first, "bobby")
             assert await w.slug(w.contacts.add, "bobby") is Slug.KEY_CHANGED
@@ -288,11 +288,16 @@ async def test_the_key_that_was_decided_about_must_be_the_one_that_is_there(tmp_
             await alarmed(w, first, second)
             w.home.registers(third, "bobby")
             w.home.shows_chain(third)
-            assert await w.slug(w.contacts.decide, "bobby", "trust_new") is Slug.KEY_CHANGED
+            assert (
+                await w.slug(w.contacts.decide, "bobby", "trust_new", second.genesis.primary)
+                is Slug.KEY_CHANGED
+            )
             shown = await w.contacts.show("bobby")
             assert shown.alarm is not None
             assert shown.alarm.new_primary == third.genesis.primary
-            assert (await w.contacts.decide("bobby", "trust_new")).genesis == third.genesis.primary
+            assert (
+                await w.contacts.decide("bobby", "trust_new", third.genesis.primary)
+            ).genesis == third.genesis.primary
 
 
 async def test_a_stranger_with_a_contacts_handle_alarms_the_contact(tmp_path: Path) -> None:
@@ -312,7 +317,7 @@ async def test_a_stranger_with_a_contacts_handle_alarms_the_contact(tmp_path: Pa
 
             await w.until(alarm)
             assert (await w.contacts.show(second.genesis.primary)).handle is None
-            trusted = await w.contacts.decide("bobby", "trust_new")
+            trusted = await w.contacts.decide("bobby", "trust_new", second.genesis.primary)
             assert (trusted.genesis, trusted.state) == (second.genesis.primary, "accepted")
 
 

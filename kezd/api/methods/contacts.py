@@ -55,7 +55,16 @@ METHODS = (
         t.Contact,
         Scope.CHAT,
         "Answer an alarm: trust the new key, or keep the old one.",
-        (Slug.NOT_A_CONTACT,),
+        (Slug.NOT_A_CONTACT, Slug.KEY_CHANGED, Slug.HOME_UNREACHABLE),
+        dry_run=True,
+    ),
+    Method(
+        "contacts.verify",
+        t.ContactVerifyParams,
+        t.Contact,
+        Scope.CHAT,
+        "Remember whether the safety words matched.",
+        (Slug.NOT_A_CONTACT, Slug.KEY_CHANGED),
         dry_run=True,
     ),
 )

@@ -33,6 +33,7 @@ from kezd.api.types.contacts import (
     ContactRef,
     ContactRefMutation,
     ContactsResult,
+    ContactVerifyParams,
 )
 from kezd.api.types.daemon import (
     Check,
@@ -89,6 +90,7 @@ __all__ = [
     "ContactEvent",
     "ContactRef",
     "ContactRefMutation",
+    "ContactVerifyParams",
     "ContactsResult",
     "Conversation",
     "ConversationsResult",

@@ -43,7 +43,15 @@ async def decide(session: Session, params: t.ContactDecideParams) -> t.Contact:
     contacts = session.profile.contacts
     if params.dry_run:
         return await contacts.show(params.contact)
-    return await contacts.decide(params.contact, params.decision)
+    return await contacts.decide(params.contact, params.decision, params.expected_primary)
+
+
+async def verify(session: Session, params: t.ContactVerifyParams) -> t.Contact:
+    """Remember whether the safety words matched."""
+    contacts = session.profile.contacts
+    return await contacts.verify(
+        params.contact, params.safety_words, match=params.match, dry_run=params.dry_run
+    )
 
 
 HANDLERS: dict[str, Handler] = {
@@ -54,4 +62,5 @@ HANDLERS: dict[str, Handler] = {
     "contacts.accept": accept,
     "contacts.block": block,
     "contacts.decide": decide,
+    "contacts.verify": verify,
 }

@@ -5,10 +5,14 @@ first key seen for a handle stays until the person decides; an alarm is raised i
 transaction as it is announced.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from kezd.api.events import Topic
+from kezd.errors import Slug, TrustError
 from kezd.kez.keys import PublicKey
+from kezd.kez.safety import safety_words
+from kezd.services.contacts.book import alarm_error
 from kezd.services.contacts.evidence import ChainNews, Record, Trouble
 from kezd.services.contacts.shape import ContactEvent, event_body
 from kezd.store import sigchains
@@ -26,10 +30,12 @@ from kezd.store.contacts import (
     set_alarm,
     set_handle,
     set_standing,
+    set_verified,
 )
 from kezd.store.database import Transaction
 
 NEW_KEY: Final = "another key has this handle now"
+COMPARED: Final = "the safety words that you compared do not speak for what is shown now"
 
 
 def announce(tx: Transaction, kind: ContactEvent, genesis: PublicKey, own: PublicKey | None) -> StoredContact:
@@ -42,7 +48,10 @@ def announce(tx: Transaction, kind: ContactEvent, genesis: PublicKey, own: Publi
 
 def raise_alarm(tx: Transaction, genesis: PublicKey, trouble: Trouble, own: PublicKey | None) -> None:
     """Stop sending until the person decides."""
-    if set_alarm(tx, genesis, trouble.kind, trouble.detail, trouble.about):
+    contact = load_contact(tx, genesis)
+    compared = contact is not None and contact.verified_key is not None
+    detail = f"{trouble.detail}; {COMPARED}" if compared else trouble.detail
+    if set_alarm(tx, genesis, trouble.kind, detail, trouble.about):
         announce(tx, "alarm", genesis, own)
 
 
@@ -129,6 +138,7 @@ def trust_new_key(
     tx: Transaction, old: PublicKey, record: Record, news: ChainNews, own: PublicKey | None, due_at: float
 ) -> StoredContact:
     """The handle goes to the new key's contact; the old one keeps its thread, and loses the handle."""
+    before = load_contact(tx, old)
     set_handle(tx, old, None, None)
     clear_alarm(tx, old)
     announce(tx, "changed", old, own)
@@ -139,7 +149,40 @@ def trust_new_key(
     set_handle(tx, genesis, str(record.handle), record.registration)
     _keep_news(tx, genesis, news)
     note_check(tx, genesis, due_at, reached=True)
+    after = load_contact(tx, genesis)
+    if (
+        before is not None
+        and before.verified_key is not None
+        and after is not None
+        and not after.verified_key
+    ):
+        # The person compared words with whoever had this handle: the new key is to be compared, too.
+        set_verified(tx, genesis, before.verified_key, before.verified_at)
     return announce(tx, "decided", genesis, own)
+
+
+def keep_comparison(
+    tx: Transaction, genesis: PublicKey, words: Sequence[str], own: PublicKey, *, match: bool, dry_run: bool
+) -> StoredContact:
+    """What the person found when they compared the words shown, which have to be those of the key of now.
+
+    Raises:
+        TrustError: `key_changed` when they are not; of the alarm, while one stands.
+    """
+    contact = load_contact(tx, genesis)
+    assert contact is not None, "contacts are never deleted"
+    if contact.alarm is not None:
+        raise alarm_error(contact.alarm)
+    if tuple(words) != safety_words(own, contact.current):
+        raise TrustError(
+            Slug.KEY_CHANGED,
+            "these are not the safety words of the key that this contact has now",
+            hint="show them again and compare once more: kez safety HANDLE",
+        )
+    if dry_run:
+        return contact
+    set_verified(tx, genesis, contact.current if match else None, tx.now if match else None)
+    return announce(tx, "changed", genesis, own)
 
 
 def trust_new_chain(

@@ -7,7 +7,7 @@ a fork, a rollback or a broken chain stops sending until the person decides.
 
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, Literal
@@ -16,6 +16,7 @@ import trio
 
 from kezd.api.types import Contact, ContactsResult
 from kezd.errors import RequestError, Slug, StoreError, TrustError, UnavailableError
+from kezd.kez.contact_uri import is_contact_uri, parse_contact_uri
 from kezd.kez.errors import HandleError, KezError
 from kezd.kez.handles import Handle, parse_handle
 from kezd.kez.identifiers import parse_primary
@@ -115,21 +116,27 @@ class Contacts:
     async def add(self, handle: str) -> Contact:
         """Find a handle, verify it, and trust its key from now on.
 
+        Args:
+            handle: or a contact URI, whose key has to be the one that is found.
+
         Raises:
             RequestError: `invalid_argument`, `not_found`.
             UnavailableError: `home_unreachable`, `rate_limited`, `home_refused`.
             TrustError: `home_lied`, `chain_invalid`; `key_changed`, `chain_fork`, `chain_rollback` when
-                the handle is a contact's already and what the server shows contradicts it.
+                the handle is a contact's already and what the server shows contradicts it, or the
+                contact URI has another key: then nothing is kept.
         """
-        wanted = self._parse(handle)
+        wanted, key = self._parse_wanted(handle)
         known = await self._db.read(lambda tx: contact_by_handle(tx, str(wanted)))
         if known is not None:
             await self._look(known)
+            _check_named(key, (await self._contact(known.genesis.primary)).current)
             return await self._settled(known.genesis, accept=True)
         record = await self._find(wanted)
         if record.genesis == self._primary:
             raise RequestError(Slug.INVALID_ARGUMENT, "that is you")
         news = await self._first_chain(record)
+        _check_named(key, news.facts.current)
         keep = partial(
             ledger.keep_added, record=record, news=news, own=self._primary, due_at=self._next_look()
         )
@@ -174,16 +181,40 @@ class Contacts:
         """Drop what they send from now on. `RequestError(NOT_A_CONTACT)`."""
         return await self._decide_standing(name, Standing.BLOCKED)
 
-    async def decide(self, name: str, decision: Literal["trust_new", "keep_old"]) -> Contact:
+    async def verify(self, name: str, words: Sequence[str], *, match: bool, dry_run: bool = False) -> Contact:
+        """Remember whether the safety words that were shown are those that the other side sees.
+
+        Raises:
+            RequestError: `not_a_contact`, `no_identity`.
+            TrustError: `key_changed` when they are not the words of the key of now; the alarm's, if one stands.
+        """
+        contact, own = await self._contact(name), self._primary
+        if own is None:
+            raise RequestError(Slug.NO_IDENTITY)
+        keep = partial(
+            ledger.keep_comparison,
+            genesis=contact.genesis,
+            words=words,
+            own=own,
+            match=match,
+            dry_run=dry_run,
+        )
+        return self._shown(await self._db.write(keep))
+
+    async def decide(
+        self, name: str, decision: Literal["trust_new", "keep_old"], expected_primary: str | None = None
+    ) -> Contact:
         """Answer an alarm; without one the contact is answered as it is.
 
         `trust_new` after a changed key makes (or takes) the contact of the new key, which
         gets the handle; after other alarms the server's chain of now is trusted.
 
         Raises:
-            RequestError: `not_a_contact`, `not_found` when the handle is gone.
+            RequestError: `not_a_contact`, `not_found` when the handle is gone, `invalid_argument` when
+                a new key is trusted without saying which.
             UnavailableError: the home is needed for `trust_new` and does not answer.
-            TrustError: `key_changed` when the handle has yet another key now, `chain_invalid`, `home_lied`.
+            TrustError: `key_changed` when the alarm is about another key than the one expected, or the
+                handle has yet another key now; `chain_invalid`, `home_lied`.
         """
         contact = await self._contact(name)
         if contact.alarm is None:
@@ -192,6 +223,7 @@ class Contacts:
         if decision == "keep_old":
             return self._shown(await self._db.write(lambda tx: ledger.keep_old(tx, contact.genesis, own)))
         if contact.alarm.kind is AlarmKind.KEY_CHANGED:
+            _check_expected(contact.alarm.about, expected_primary)
             return await self._trust_new_key(contact, contact.alarm.about)
         return await self._trust_new_chain(contact)
 
@@ -352,6 +384,15 @@ class Contacts:
         except HandleError as error:
             raise RequestError(Slug.INVALID_ARGUMENT, str(error), detail={"field": "handle"}) from error
 
+    def _parse_wanted(self, text: str) -> tuple[Handle, PublicKey | None]:
+        if not is_contact_uri(text.strip()):
+            return self._parse(text), None
+        try:
+            handle, primary = parse_contact_uri(text)
+            return self._parse(handle), parse_primary(primary)
+        except KezError as error:
+            raise RequestError(Slug.INVALID_ARGUMENT, str(error), detail={"field": "handle"}) from error
+
     async def _contact(self, name: str) -> StoredContact:
         return await self._db.read(lambda tx: self._named(tx, name))
 
@@ -394,6 +435,32 @@ class Contacts:
 
     def _shown(self, contact: StoredContact) -> Contact:
         return show_contact(contact, self._primary)
+
+
+def _check_named(named: PublicKey | None, found: PublicKey) -> None:
+    """The key that a contact URI names is the one that the home shows."""
+    if named is not None and named != found:
+        raise TrustError(
+            Slug.KEY_CHANGED,
+            "the home server shows another key for this handle than the code names",
+            hint="nothing was added: ask them for a fresh code (kez qr), or compare safety words",
+        )
+
+
+def _check_expected(about: str, expected: str | None) -> None:
+    """A person decides about the key that they saw, not about the one that came meanwhile."""
+    if expected is None:
+        raise RequestError(
+            Slug.INVALID_ARGUMENT,
+            "to trust a new key, say which: the alarm's new_primary",
+            detail={"field": "expected_primary"},
+        )
+    if expected != about:
+        raise TrustError(
+            Slug.KEY_CHANGED,
+            "the alarm is about another key than the one you decided about",
+            hint="look again: kez contacts HANDLE",
+        )
 
 
 def _unknown(name: str) -> RequestError:
