@@ -72,6 +72,7 @@ class Connection:
                     self._limits,
                     self._caller,
                     Subscriptions(nursery, self._outbox, self._wrap),
+                    self._notify,
                 )
                 nursery.start_soon(self._write)
                 nursery.start_soon(self._read)
@@ -84,12 +85,15 @@ class Connection:
 
     def stop(self) -> None:
         """Tell the client that the daemon stops, and read no more; running calls are still answered."""
-        self._outbox.put(self._wrap(encode_notification(STOPPING, {})))
-        self._outbox.flush()
+        self._notify(STOPPING, {})
         try:
             self._sock.shutdown(socket.SHUT_RD)
         except OSError:
             self._finished.set()
+
+    def _notify(self, method: str, params: dict[str, Any]) -> None:
+        self._outbox.put(self._wrap(encode_notification(method, params)))
+        self._outbox.flush()
 
     def _wrap(self, payload: bytes) -> bytes:
         return self._framing.wrap(payload)

@@ -21,6 +21,7 @@ from oslash.either import Left, Right
 
 from kezd.api import types as t
 from kezd.api.methods import METHODS, Method, Scope
+from kezd.api.notifications import DEPRECATED
 from kezd.errors import AccessError, KezdError, RequestError, Slug
 from kezd.rpc.replies import as_rpc_error, encode_failure, encode_success, report_bug
 from kezd.rpc.requests import Call, NoId
@@ -79,6 +80,8 @@ class BoundMethod:
                 f"{method.name} needs the scope `{method.scope.value}`,"
                 f" this connection has `{session.scope.value}`",
             )
+        if method.deprecated:
+            _warn(session, method)
         try:
             params = msgspec.convert(raw, method.params)
         except msgspec.ValidationError as error:
@@ -153,6 +156,13 @@ def make_once(session: Session, method: str, params: t.Mutation) -> Any:
             detail={"field": "idempotency_key"},
         )
     return session.profile.once(key, method, _hash(params))
+
+
+def _warn(session: Session, method: Method) -> None:
+    """Tell the client once that this method will go."""
+    if method.name not in session.warned:
+        session.warned.add(method.name)
+        session.notify(DEPRECATED, {"method": method.name, "instead": method.deprecated})
 
 
 def _refuse(error: msgspec.ValidationError) -> NoReturn:

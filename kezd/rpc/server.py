@@ -6,11 +6,12 @@ inside one connection ends that connection and nothing else.
 
 import logging
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import trio
 
+from kezd.api.methods import METHODS, Method
 from kezd.errors import AccessError, KezdError, RequestError, Slug
 from kezd.rpc.connection import Connection
 from kezd.rpc.dispatch import Dispatcher, Handler
@@ -83,6 +84,7 @@ async def open_server(
     limits: RpcSettings,
     *,
     write_timeout: float = WRITE_TIMEOUT,
+    methods: Sequence[Method] = METHODS,
 ) -> AsyncIterator[Server]:
     """Serve the listening Unix socket for the length of the block.
 
@@ -92,8 +94,9 @@ async def open_server(
         handlers: one for each method of the table.
         limits: caps.
         write_timeout: seconds without progress after which a client that reads nothing is left.
+        methods: the table.
     """
-    server = Server(peer, Dispatcher(handlers), limits, write_timeout)
+    server = Server(peer, Dispatcher(handlers, methods), limits, write_timeout)
     accepting = trio.SocketListener(trio.socket.from_stdlib_socket(listener.dup()))
     async with trio.open_nursery() as connections, trio.open_nursery() as accept:
         accept.start_soon(_accept, accepting, server, connections)

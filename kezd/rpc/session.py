@@ -4,7 +4,9 @@ Handlers get a `Session` and nothing else of the connection. Not the connection 
 no socket, no bytes.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 from kezd.api.methods import Scope
 from kezd.errors import RequestError, Slug
@@ -25,9 +27,13 @@ class Session:
     limits: RpcSettings
     caller: Caller
     subscriptions: Subscriptions
+    notify: Callable[[str, dict[str, Any]], None]
+    """Queues a notification for this client; never waits."""
     scope: Scope = Scope.CHAT
     client: str = ""
     bound: Profile | None = None
+    warned: set[str] = field(default_factory=set)
+    """Deprecated methods that this client was told about."""
 
     @property
     def profile(self) -> Profile:

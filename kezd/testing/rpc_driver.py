@@ -4,7 +4,7 @@ For tests of the socket: bytes in, bytes out.
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import trio
 
+from kezd.api.methods import METHODS, Method
 from kezd.rpc.handlers.table import HANDLERS
 from kezd.rpc.server import Server, open_server
 from kezd.rpc.socket_file import bound_listener
@@ -95,12 +96,13 @@ async def open_rpc(
     limits: RpcSettings | None = None,
     write_timeout: float = 30.0,
     queue_limit: int = 1024,
+    methods: Sequence[Method] = METHODS,
 ) -> AsyncIterator[Rpc]:
     """A server on `directory/run/kezd.sock` for the length of the block."""
     path = directory / "run" / "kezd.sock"
     peer = MemoryPeer(queue_limit)
     with bound_listener(path) as listener:
         async with open_server(
-            listener, peer, HANDLERS, limits or RpcSettings(), write_timeout=write_timeout
+            listener, peer, HANDLERS, limits or RpcSettings(), write_timeout=write_timeout, methods=methods
         ) as server:
             yield Rpc(peer, server, path)

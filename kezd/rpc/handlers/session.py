@@ -3,6 +3,7 @@
 from kezd.api import types as t
 from kezd.api.methods import API_MIN, API_VERSION
 from kezd.api.openrpc import build_document
+from kezd.api.versions import choose_version
 from kezd.errors import RequestError, Slug
 from kezd.rpc.dispatch import Handler
 from kezd.rpc.ports import ProfileState
@@ -15,14 +16,7 @@ async def initialize(session: Session, params: t.InitializeParams) -> t.Initiali
     """Bind the connection to a profile. Never waits, so that calls written behind it see it done."""
     if session.bound is not None:
         raise RequestError(Slug.INVALID_ARGUMENT, "this connection is initialised already")
-    api = min(params.api.max, API_VERSION)
-    if api < params.api.min or api < API_MIN:
-        raise RequestError(
-            Slug.UNSUPPORTED_API,
-            f"this kezd speaks versions {API_MIN} to {API_VERSION} of the API,"
-            f" the client {params.api.min} to {params.api.max}",
-            detail={"min": API_MIN, "max": API_VERSION},
-        )
+    api = _agree(params.api)
     profile = session.peer.profile(params.profile)
     session.bound = profile
     session.client = params.client.name
@@ -44,6 +38,33 @@ async def initialize(session: Session, params: t.InitializeParams) -> t.Initiali
         ),
         capabilities=CAPABILITIES,
     )
+
+
+def _agree(theirs: t.ApiRange) -> int:
+    """The highest version that both sides speak.
+
+    Raises:
+        RequestError: `unsupported_api` saying both ranges, `invalid_argument` for a range that is none.
+    """
+    try:
+        api = choose_version((theirs.min, theirs.max), (API_MIN, API_VERSION))
+    except ValueError as error:
+        raise RequestError(
+            Slug.INVALID_ARGUMENT, f"`api`: {theirs.min} to {theirs.max} is no range", detail={"field": "api"}
+        ) from error
+    if api is None:
+        raise RequestError(
+            Slug.UNSUPPORTED_API,
+            f"this kezd speaks versions {API_MIN} to {API_VERSION} of the API,"
+            f" the client {theirs.min} to {theirs.max}",
+            detail={
+                "min": API_MIN,
+                "max": API_VERSION,
+                "client_min": theirs.min,
+                "client_max": theirs.max,
+            },
+        )
+    return api
 
 
 async def unlock(session: Session, params: t.UnlockParams) -> t.StateResult:
