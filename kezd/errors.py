@@ -84,6 +84,9 @@ class Slug(Enum):
     SCHEMA_TOO_NEW = "schema_too_new"
     ALREADY_RUNNING = "already_running"
     UNSAFE_PATH = "unsafe_path"
+    FILE_EXISTS = "file_exists"
+    FILE_FAILED = "file_failed"
+    BACKUP_DAMAGED = "backup_damaged"
     BAD_CONFIG = "bad_config"
 
     INTERNAL = "internal"
@@ -209,6 +212,11 @@ TABLE: dict[Slug, SlugInfo] = {
     Slug.SCHEMA_TOO_NEW: _row(_S, 1, "the database is of a newer kezd", "upgrade kezd"),
     Slug.ALREADY_RUNNING: _row(_S, 6, "kezd is already running for this home"),
     Slug.UNSAFE_PATH: _row(_S, 4, "a directory is not private"),
+    Slug.FILE_EXISTS: _row(_R, 6, "there is a file of that name already", "choose another name"),
+    Slug.FILE_FAILED: _row(_S, 1, "a file could not be read or written"),
+    Slug.BACKUP_DAMAGED: _row(
+        _S, 1, "this is no backup, or it is damaged or not whole", "try another copy; nothing was changed"
+    ),
     Slug.BAD_CONFIG: _row(
         _R, 2, "the configuration is wrong", "kezd config shows each value and where it comes from"
     ),

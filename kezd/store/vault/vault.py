@@ -10,7 +10,6 @@ import errno
 import logging
 import os
 import secrets
-import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
@@ -21,18 +20,16 @@ from kezd.errors import AccessError, Slug, StoreError
 from kezd.runtime.paths import ensure_private_directory
 from kezd.runtime.settings import VaultSource
 from kezd.runtime.systemd import read_credential
+from kezd.store.argon2 import Argon2, derive_key, encode_passphrase, new_argon2
 from kezd.store.vault.keyring_store import KeyStore, SystemKeyring
 from kezd.store.vault.record import VaultRecord, decode_record, encode_record
 from kezd.store.vault.vault_file import (
     FILE_BYTES,
     NONCE_SIZE,
     WRAPPING_KEY_SIZE,
-    Argon2,
     VaultFile,
     WrapKind,
     Wrapping,
-    derive_wrapping_key,
-    new_argon2,
     open_vault,
     parse_vault,
     seal_vault,
@@ -79,8 +76,8 @@ class Vault:
         """Whether there is a vault file."""
         return await trio.Path(self._path).exists()
 
-    async def create(self, passphrase: str | None = None) -> VaultRecord:
-        """Make a new vault with a fresh database key and no identity.
+    async def create(self, passphrase: str | None = None, record: VaultRecord | None = None) -> VaultRecord:
+        """Make a new vault, with a fresh database key and no identity unless there is a record for it.
 
         With the source `auto`, a passphrase that is given is used; else the keyring; else,
         where there is none, the systemd credential.
@@ -92,7 +89,7 @@ class Vault:
         if await self.exists():
             raise StoreError(Slug.STORE_FAILED, "there is a vault already")
         self._wrapping = await self._new_wrapping(passphrase)
-        record = VaultRecord.new()
+        record = record or VaultRecord.new()
         await self.save(record)
         log.info("vault made", extra={"profile": self._profile, "source": self._wrapping.kind.value})
         return record
@@ -158,7 +155,7 @@ class Vault:
     def _secret(self, passphrase: str | None, *, credential: bool) -> bytes:
         """The passphrase given, else the credential if it may be used."""
         if passphrase:
-            return unicodedata.normalize("NFC", passphrase).encode()
+            return encode_passphrase(passphrase)
         if credential:
             try:
                 found = read_credential(self._environ, CREDENTIAL)
@@ -236,4 +233,4 @@ class Vault:
 
 
 async def _derive(secret: bytes, parameters: Argon2) -> bytes:
-    return await trio.to_thread.run_sync(derive_wrapping_key, secret, parameters)
+    return await trio.to_thread.run_sync(derive_key, secret, parameters)

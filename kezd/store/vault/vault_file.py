@@ -9,26 +9,21 @@ wrong passphrase from a damaged box. Argon2id (RFC 9106) and XChaCha20-Poly1305.
 import hashlib
 import hmac
 import json
-import secrets
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Final
 
 import msgspec
-from argon2.low_level import Type, hash_secret_raw
 from nacl import bindings
 from nacl.exceptions import CryptoError
 
 from kezd.errors import AccessError, Slug
+from kezd.store.argon2 import Argon2
 
 FORMAT: Final = 1
 FILE_BYTES: Final = 16 * 1024
 WRAPPING_KEY_SIZE: Final = 32
-SALT_SIZE: Final = 16
 NONCE_SIZE: Final = 24
-MEMORY_KIB: Final = 64 * 1024
-PASSES: Final = 3
-LANES: Final = 4
 
 
 class WrapKind(Enum):
@@ -37,15 +32,6 @@ class WrapKind(Enum):
     KEYRING = "keyring"
     CREDENTIAL = "credential"
     PASSPHRASE = "passphrase"
-
-
-class Argon2(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Parameters of Argon2id; bounded, because they come from a file."""
-
-    memory_kib: Annotated[int, msgspec.Meta(ge=8 * 1024, le=1024 * 1024)]
-    passes: Annotated[int, msgspec.Meta(ge=1, le=16)]
-    lanes: Annotated[int, msgspec.Meta(ge=1, le=16)]
-    salt: Annotated[str, msgspec.Meta(pattern=f"^[0-9a-f]{{{2 * SALT_SIZE}}}$")]
 
 
 class VaultFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -74,24 +60,6 @@ class Wrapping:
 
     def __repr__(self) -> str:
         return f"Wrapping(kind={self.kind.value}, redacted)"
-
-
-def new_argon2() -> Argon2:
-    """The parameters of a new vault, with a fresh salt."""
-    return Argon2(MEMORY_KIB, PASSES, LANES, secrets.token_hex(SALT_SIZE))
-
-
-def derive_wrapping_key(secret: bytes, parameters: Argon2) -> bytes:
-    """The 32-byte key of a passphrase (UTF-8, NFC). Takes tenths of a second and `memory_kib` of memory."""
-    return hash_secret_raw(
-        secret,
-        bytes.fromhex(parameters.salt),
-        time_cost=parameters.passes,
-        memory_cost=parameters.memory_kib,
-        parallelism=parameters.lanes,
-        hash_len=WRAPPING_KEY_SIZE,
-        type=Type.ID,
-    )
 
 
 def seal_vault(wrapping: Wrapping, plain: bytes, nonce: bytes) -> bytes:

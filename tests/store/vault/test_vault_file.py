@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 
 from kezd.errors import AccessError, Slug
 from kezd.kez.keys import Seed
+from kezd.store.argon2 import Argon2, derive_key
 from kezd.store.vault.record import RECORD_SIZE, VaultRecord, decode_record, encode_record
 from kezd.store.vault.vault_file import (
-    Argon2,
     WrapKind,
     Wrapping,
-    derive_wrapping_key,
     open_vault,
     parse_vault,
     seal_vault,
@@ -125,4 +124,4 @@ def test_the_key_derivation_is_argon2id() -> None:
     """The same as another implementation (OpenSSL's, through `cryptography`) makes of it."""
     expected = Argon2id(salt=b"somesaltsomesalt", length=32, iterations=3, lanes=4, memory_cost=64 * 1024)
     parameters = Argon2(64 * 1024, 3, 4, b"somesaltsomesalt".hex())
-    assert derive_wrapping_key(b"password", parameters) == expected.derive(b"password")
+    assert derive_key(b"password", parameters) == expected.derive(b"password")

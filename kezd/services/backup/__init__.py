@@ -1,0 +1,1 @@
+"""Backups of a profile, and a person's own data in files that need no kezd."""
