@@ -19,7 +19,7 @@ class Context:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        self.terminal = Terminal.of(options.color)
+        self.terminal = Terminal.of(options.color, quiet=bool(options.json))
         self.json = bool(options.json)
 
     def connect(self) -> Client:

@@ -9,6 +9,10 @@ import sys
 import time
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kez_cli.progress import Progress
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that move the cursor, reorder text, or cannot be seen."""
@@ -40,8 +44,10 @@ def _visible(character: str, *, lines: bool) -> str:
 class Terminal:
     """Where a command prints."""
 
-    def __init__(self, *, color: bool) -> None:
+    def __init__(self, *, color: bool, progress: bool = False) -> None:
         self._color = color
+        self._wants_progress = progress
+        self._progress: Progress | None = None
 
     @property
     def _columns(self) -> int:
@@ -52,15 +58,40 @@ class Terminal:
             return sys.maxsize
 
     @classmethod
-    def of(cls, choice: str) -> "Terminal":
-        """By `--color` (auto, always, never), NO_COLOR and whether stdout is a terminal."""
+    def of(cls, choice: str, *, quiet: bool = False) -> "Terminal":
+        """By `--color` (auto, always, never), NO_COLOR and what is a terminal; `quiet`: no progress."""
+        dumb = os.environ.get("TERM") == "dumb"
+        progress = not quiet and not dumb and sys.stderr is not None and sys.stderr.isatty()
+        color = choice == "always"
         if choice == "auto":
-            plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-            return cls(color=sys.stdout.isatty() and not plain)
-        return cls(color=choice == "always")
+            color = sys.stdout.isatty() and not dumb and not os.environ.get("NO_COLOR")
+        return cls(color=color, progress=progress)
+
+    def progress(self, done: int, total: int | None, text: str, unit: str = "") -> None:
+        """How far long work is, on one line of stderr that is redrawn; nothing when nobody looks.
+
+        Args:
+            done: of the work, in units.
+            total: None when nobody knows.
+            text: what is done.
+            unit: what is counted; `bytes` are shown as kB and MB.
+        """
+        if not self._wants_progress:
+            return
+        if self._progress is None:
+            from kez_cli.progress import Progress  # only here: most commands are done at once
+
+            self._progress = Progress(sys.stderr, _columns_of_stderr)
+        self._progress.update(done, total, text, unit)
+
+    def end_progress(self) -> None:
+        """Take the line of `progress` away, before anything else is printed."""
+        if self._progress is not None:
+            self._progress.close()
 
     def line(self, text: str = "") -> None:
         """Print a line at once."""
+        self.end_progress()
         print(text, flush=True)
 
     def _paint(self, code: str, text: str) -> str:
@@ -102,6 +133,13 @@ class Terminal:
             else:  # read aloud from left to right, the same on a narrower screen
                 cells = [f"{word:<10}" for word in words[row * columns : (row + 1) * columns]]
             self.line("  " + " ".join(cells).rstrip())
+
+
+def _columns_of_stderr() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 def note(text: str) -> None:
