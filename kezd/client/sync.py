@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 from kezd.client.wire import (
     API_MAX,
     API_MIN,
+    DEPRECATED,
     LINE_BYTES,
     disconnected,
     error_from_wire,
     not_running,
     socket_path,
+    warn_deprecated,
 )
 from kezd.errors import Slug, UnavailableError, error_for
 
@@ -137,7 +139,9 @@ class Client:
             raise self._said_before_hanging_up() from error
         while True:
             message = self._receive()
-            if "method" in message:
+            if message.get("method") == DEPRECATED:
+                warn_deprecated(message["params"])
+            elif "method" in message:
                 self._notifications.append(message)
             elif message.get("id") in (self._last_id, None):
                 if "error" in message:

@@ -22,11 +22,13 @@ from kezd.client.calls_trio import Api
 from kezd.client.wire import (
     API_MAX,
     API_MIN,
+    DEPRECATED,
     LINE_BYTES,
     disconnected,
     error_from_wire,
     not_running,
     socket_path,
+    warn_deprecated,
 )
 from kezd.errors import KezdError, Slug, UnavailableError, error_for
 
@@ -177,8 +179,10 @@ class TrioClient:
             self._answered(message)
         elif method == STOPPING:
             raise UnavailableError(Slug.STOPPING)
+        elif method == DEPRECATED:
+            warn_deprecated(message["params"])
         else:
-            name = message["params"]["subscription"]
+            name = message["params"].get("subscription", "")
             channel = self._subscriptions.get(name)
             if channel is None:
                 return

@@ -12,6 +12,7 @@ from kezd.errors import KezdError, Slug, error_for
 
 API_MIN = 1
 API_MAX = 1
+DEPRECATED = "rpc.deprecated"
 LINE_BYTES = 64 * 1024 * 1024
 """Longest answer that is read."""
 
@@ -63,6 +64,14 @@ def error_from_wire(error: Any) -> KezdError:
 
 
 _CONTRACT = frozenset({"slug", "retryable", "retry_after_ms", "hint"})
+
+
+def warn_deprecated(params: Any) -> None:
+    """Pass on what the daemon said about a method that will go, to whoever runs with warnings on."""
+    import warnings  # here, as hardly anybody needs it and everybody would wait for it
+
+    text = f"kezd: {params.get('method')} is deprecated, use {params.get('instead')}"
+    warnings.warn(text, DeprecationWarning, stacklevel=4)
 
 
 def not_running(path: str, error: OSError) -> KezdError:
