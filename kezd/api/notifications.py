@@ -10,6 +10,7 @@ from kezd.api import types as t
 from kezd.api.events import EPHEMERAL, EVENT, LAGGED, STOPPING, Topic
 
 DEPRECATED = "rpc.deprecated"
+PROGRESS = "$/progress"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +47,6 @@ NOTIFICATIONS: tuple[Notification, ...] = (
     Notification(EVENT, t.EventNotice, "An event of a subscription."),
     Notification(LAGGED, t.LaggedNotice, "A subscription has ended: its reader was too slow."),
     Notification(STOPPING, t.StoppingNotice, "The daemon stops."),
+    Notification(PROGRESS, t.ProgressNotice, "How far a call with a `progress_token` is."),
     Notification(DEPRECATED, t.DeprecatedNotice, "A method was called that is deprecated."),
 )

@@ -22,6 +22,7 @@ from kezd.rpc.inline import run_inline
 from kezd.rpc.outbox import WRITE_TIMEOUT, BrokenConnectionError, Outbox
 from kezd.rpc.peercred import Caller
 from kezd.rpc.ports import Peer
+from kezd.rpc.progress import Progresses
 from kezd.rpc.replies import encode_error, encode_malformed, encode_notification
 from kezd.rpc.requests import Call, Malformed, Parsed, parse_message
 from kezd.rpc.session import Session
@@ -72,6 +73,7 @@ class Connection:
                     self._limits,
                     self._caller,
                     Subscriptions(nursery, self._outbox, self._wrap),
+                    Progresses(nursery, self._outbox, self._wrap),
                     self._notify,
                 )
                 nursery.start_soon(self._write)

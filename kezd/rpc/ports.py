@@ -24,6 +24,22 @@ class ProfileState(Enum):
     OPEN = "open"
 
 
+class Progress(Protocol):
+    """Tells the caller of a long call how far it is: `with session.progress(token) as progress`."""
+
+    def report(self, done: int, total: int | None, text: str = "") -> None:
+        """Say how far the work is; call it as often as you like, it never waits and never raises.
+
+        From Trio's thread only (`trio.from_thread.run_sync(progress.report, done, total)` elsewhere).
+
+        Args:
+            done: of the unit.
+            total: of the unit, None while unknown.
+            text: what is being done, short, for people.
+        """
+        ...
+
+
 class Once(Protocol):
     """A caller's promise that calls with this key are one call (made by `Profile.once`)."""
 

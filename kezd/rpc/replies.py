@@ -40,7 +40,7 @@ class _Failure(msgspec.Struct):
 
 class _Notification(msgspec.Struct):
     method: str
-    params: dict[str, Any]
+    params: Any
     jsonrpc: str = "2.0"
 
 
@@ -67,6 +67,11 @@ def encode_malformed(malformed: Malformed) -> bytes:
 
 def encode_notification(method: str, params: dict[str, Any]) -> bytes:
     """A message that wants no answer."""
+    return _encode(_Notification(method, params))
+
+
+def encode_notice(method: str, params: msgspec.Struct) -> bytes:
+    """The same for a typed body."""
     return _encode(_Notification(method, params))
 
 

@@ -5,13 +5,16 @@ no socket, no bytes.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
+from kezd.api import types as t
 from kezd.api.methods import Scope
 from kezd.errors import RequestError, Slug
 from kezd.rpc.peercred import Caller
-from kezd.rpc.ports import Peer, Profile
+from kezd.rpc.ports import Peer, Profile, Progress
+from kezd.rpc.progress import Progresses
 from kezd.rpc.subscriptions import Subscriptions
 from kezd.runtime.settings import RpcSettings
 
@@ -27,6 +30,7 @@ class Session:
     limits: RpcSettings
     caller: Caller
     subscriptions: Subscriptions
+    progresses: Progresses
     notify: Callable[[str, dict[str, Any]], None]
     """Queues a notification for this client; never waits."""
     scope: Scope = Scope.CHAT
@@ -45,6 +49,15 @@ class Session:
         if self.bound is None:
             raise RequestError(Slug.NOT_INITIALIZED)
         return self.bound
+
+    def progress(self, token: t.ProgressToken | None, unit: str = "") -> AbstractContextManager[Progress]:
+        """A reporter for one call: `with session.progress(params.progress_token, "bytes") as progress`.
+
+        Args:
+            token: what the caller named it; None for a caller that wants no progress.
+            unit: of the numbers reported.
+        """
+        return self.progresses.open(token, unit)
 
     def page(self, limit: int) -> int:
         """A wished page size, capped.

@@ -3,12 +3,26 @@
 Times are Unix milliseconds, ids are strings, handles are qualified (`alice@kez.lat`).
 """
 
+from kezd.api.types.backup import (
+    BackupContents,
+    BackupCreateParams,
+    BackupRestoreParams,
+    BackupRestoreResult,
+    BackupResult,
+    BackupVerifyParams,
+    ExportCreateParams,
+    ExportResult,
+)
 from kezd.api.types.base import (
+    Descriptor,
     Done,
     Empty,
+    LongMutation,
+    LongParams,
     Mutation,
     PageParams,
     Params,
+    ProgressToken,
     Result,
 )
 from kezd.api.types.chat import (
@@ -66,7 +80,15 @@ from kezd.api.types.notifications import (
     LaggedNotice,
     LinkEvent,
     MessageEvent,
+    ProgressNotice,
+    ProgressValue,
     StoppingNotice,
+)
+from kezd.api.types.profiles import (
+    ProfileCreateParams,
+    ProfileItem,
+    ProfileRemoveParams,
+    ProfilesResult,
 )
 from kezd.api.types.session import (
     ApiRange,
@@ -82,6 +104,12 @@ from kezd.api.types.session import (
 __all__ = [
     "Alarm",
     "ApiRange",
+    "BackupContents",
+    "BackupCreateParams",
+    "BackupRestoreParams",
+    "BackupRestoreResult",
+    "BackupResult",
+    "BackupVerifyParams",
     "Check",
     "ClientInfo",
     "Contact",
@@ -95,11 +123,14 @@ __all__ = [
     "Conversation",
     "ConversationsResult",
     "DeprecatedNotice",
+    "Descriptor",
     "DoctorResult",
     "Document",
     "Done",
     "Empty",
     "EventNotice",
+    "ExportCreateParams",
+    "ExportResult",
     "HealthResult",
     "HistoryParams",
     "IdentityConfirmParams",
@@ -116,6 +147,8 @@ __all__ = [
     "Limits",
     "LinkEvent",
     "LinkHealth",
+    "LongMutation",
+    "LongParams",
     "Message",
     "MessageEvent",
     "MessageRef",
@@ -125,6 +158,13 @@ __all__ = [
     "Mutation",
     "PageParams",
     "Params",
+    "ProfileCreateParams",
+    "ProfileItem",
+    "ProfileRemoveParams",
+    "ProfilesResult",
+    "ProgressNotice",
+    "ProgressToken",
+    "ProgressValue",
     "ReadParams",
     "ReadResult",
     "Result",

@@ -3,7 +3,12 @@
 Parameters refuse unknown members, results may grow members that clients ignore.
 """
 
+from typing import Annotated
+
 import msgspec
+
+ProgressToken = Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | int
+"""What a caller names the progress of its call by."""
 
 
 class Params(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -25,6 +30,27 @@ class Mutation(Params, frozen=True, kw_only=True):
     """Remembered for 24 h with the result; 1 to 128 characters."""
     dry_run: bool = False
     """Check everything, change nothing."""
+
+
+class LongParams(Params, frozen=True, kw_only=True):
+    """Base of parameters of a call that may take long."""
+
+    progress_token: ProgressToken | None = None
+    """Wanted: `$/progress` notifications that carry this token."""
+
+
+class LongMutation(Mutation, frozen=True, kw_only=True):
+    """Base of parameters of a call that changes something and may take long."""
+
+    progress_token: ProgressToken | None = None
+    """Wanted: `$/progress` notifications that carry this token."""
+
+
+class Descriptor(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """An open file that the client sent along with the line (`SCM_RIGHTS`)."""
+
+    fd: Annotated[int, msgspec.Meta(ge=0, lt=16)]
+    """Which of the line's descriptors, from 0."""
 
 
 class PageParams(Params, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ Bodies are results: they may grow members, and their enumerations values.
 
 from typing import Any, Literal
 
-from kezd.api.types.base import Result
+from kezd.api.types.base import ProgressToken, Result
 from kezd.api.types.chat import Message
 from kezd.api.types.contacts import Contact
 from kezd.api.types.daemon import LinkHealth
@@ -66,6 +66,25 @@ class LaggedNotice(Result, frozen=True, kw_only=True):
 
 class StoppingNotice(Result, frozen=True, kw_only=True):
     """The daemon stops: running calls are still answered, new ones are not read."""
+
+
+class ProgressValue(Result, frozen=True, kw_only=True):
+    """How far a call is. At most ten a second, the last one always."""
+
+    done: int
+    total: int | None
+    """None while nobody knows."""
+    unit: str
+    """Of both numbers: `bytes`, `messages`, …; may be empty."""
+    text: str = ""
+    """What is being done, for people."""
+
+
+class ProgressNotice(Result, frozen=True, kw_only=True):
+    """How far the call with this `progress_token` is."""
+
+    token: ProgressToken
+    value: ProgressValue
 
 
 class DeprecatedNotice(Result, frozen=True, kw_only=True):
