@@ -34,6 +34,8 @@ class Slug(Enum):
     NOT_INITIALIZED = "not_initialized"
     UNSUPPORTED_API = "unsupported_api"
     UNKNOWN_PROFILE = "unknown_profile"
+    PROFILE_EXISTS = "profile_exists"
+    PROFILE_IN_USE = "profile_in_use"
     NOT_FOUND = "not_found"
     NOT_A_CONTACT = "not_a_contact"
     NO_IDENTITY = "no_identity"
@@ -116,6 +118,8 @@ TABLE: dict[Slug, SlugInfo] = {
     Slug.NOT_INITIALIZED: _row(_R, 2, "the first call must be session.initialize"),
     Slug.UNSUPPORTED_API: _row(_R, 2, "no API version in common", "upgrade the older of kezd and its client"),
     Slug.UNKNOWN_PROFILE: _row(_R, 5, "there is no profile of that name"),
+    Slug.PROFILE_EXISTS: _row(_R, 6, "there is a profile of that name already", "kez profile list"),
+    Slug.PROFILE_IN_USE: _row(_R, 6, "this profile is still needed", "kez profile remove --force NAME"),
     Slug.NOT_FOUND: _row(_R, 5, "there is nothing of that name"),
     Slug.NOT_A_CONTACT: _row(_R, 5, "not a contact", "add them first: kez add HANDLE"),
     Slug.NO_IDENTITY: _row(_R, 5, "no identity on this machine", "kez register HANDLE, or kez restore"),

@@ -131,6 +131,26 @@ class ChatCalls(Protocol):
         ...
 
 
+class BackupCalls(Protocol):
+    """What `backup.*` and `export.*` ask of a profile, in every state of it."""
+
+    async def create(self, params: t.BackupCreateParams) -> t.BackupResult:
+        """Write a backup."""
+        ...
+
+    async def verify(self, params: t.BackupVerifyParams) -> t.BackupResult:
+        """Look through one."""
+        ...
+
+    async def restore(self, params: t.BackupRestoreParams) -> t.BackupRestoreResult:
+        """Bring one back into an empty profile."""
+        ...
+
+    async def export(self, params: t.ExportCreateParams) -> t.ExportResult:
+        """Write readable files."""
+        ...
+
+
 class EventLog(Protocol):
     """The durable log and its live end."""
 
@@ -189,6 +209,11 @@ class Profile(Protocol):
         """The event log."""
         ...
 
+    @property
+    def backups(self) -> BackupCalls:
+        """Backups and exports."""
+        ...
+
     async def unlock(self, passphrase: str | None) -> None:
         """Open the vault."""
         ...
@@ -241,6 +266,18 @@ class Peer(Protocol):
         Raises:
             RequestError: `unknown_profile`.
         """
+        ...
+
+    async def list_profiles(self) -> t.ProfilesResult:
+        """All profiles."""
+        ...
+
+    async def create_profile(self, name: str) -> t.ProfileItem:
+        """Make an empty one that outlives a restart."""
+        ...
+
+    async def remove_profile(self, name: str, *, force: bool) -> None:
+        """Stop it and delete it."""
         ...
 
     def stop(self) -> None:

@@ -4,7 +4,7 @@ Everything else comes from it: dispatch, parameter checks, scopes, the OpenRPC d
 the generated clients and the documentation. Pure: names and types, no behaviour.
 """
 
-from kezd.api.methods import chat, contacts, daemon, events, identity, session
+from kezd.api.methods import backup, chat, contacts, daemon, events, identity, profiles, session
 from kezd.api.methods.row import Example, Method, Scope
 
 __all__ = ["API_MIN", "API_RELEASED", "API_VERSION", "METHODS", "Example", "Method", "Scope"]
@@ -23,4 +23,6 @@ METHODS: tuple[Method, ...] = (
     *contacts.METHODS,
     *chat.METHODS,
     *events.METHODS,
+    *backup.METHODS,
+    *profiles.METHODS,
 )

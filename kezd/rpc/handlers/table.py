@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from kezd.rpc.dispatch import Handler
-from kezd.rpc.handlers import chat, contacts, daemon, events, identity, session
+from kezd.rpc.handlers import backup, chat, contacts, daemon, events, identity, profiles, session
 
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {
@@ -14,5 +14,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         **contacts.HANDLERS,
         **chat.HANDLERS,
         **events.HANDLERS,
+        **backup.HANDLERS,
+        **profiles.HANDLERS,
     }
 )
