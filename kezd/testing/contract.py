@@ -30,8 +30,8 @@ GOLDEN = "tests/golden/openrpc.json"
 SHAPES = "kezd/client/shapes"
 PAGE = "docs/rpc.md"
 CHANGELOG = "docs/CHANGELOG.md"
-UNRELEASED = "## Unreleased\n"
-API_SECTION = "### API\n"
+UNRELEASED = "Unreleased"
+API = "API"
 _HOW = "announce it: make contract ANNOUNCE=1"
 
 
@@ -117,26 +117,27 @@ def golden_text(document: Document) -> str:
 def write_changelog(root: Path, changes: list[Change]) -> None:
     """A line for each change of the contract, at the end of the unreleased API section."""
     lines = [_changelog_line(change) for change in changes if change.kind is not Kind.WORDING]
-    text = (root / CHANGELOG).read_text()
-    fresh = [line for line in lines if line not in text]
+    title, *releases = (root / CHANGELOG).read_text().split("\n## ")
+    if not releases or not releases[0].startswith(UNRELEASED):
+        releases.insert(0, f"{UNRELEASED}\n")
+    fresh = [line for line in lines if line not in releases[0]]
     if not fresh:
         return
-    head, unreleased, rest = text.partition(UNRELEASED)
-    if not unreleased:
-        head, rest = f"{head.rstrip()}\n\n" if "\n## " not in head else head, f"\n{rest}"
-    body, mark, older = rest.partition("\n## ")
-    if API_SECTION not in body:
-        body = f"{body.rstrip()}\n\n{API_SECTION}\n"
-    before, section, after = body.partition(API_SECTION)
-    entries, heading, following = after.partition("\n### ")
-    entries = f"{entries.rstrip()}\n{''.join(fresh)}" if entries.strip() else f"\n{''.join(fresh)}"
-    (root / CHANGELOG).write_text(
-        f"{head}{UNRELEASED}{before}{section}{entries}{heading}{following}{mark}{older}"
-    )
+    opening, *sections = releases[0].split("\n### ")
+    if all(not section.startswith(API) for section in sections):
+        sections.append(f"{API}\n")
+    sections = [_with_lines(section, fresh) if section.startswith(API) else section for section in sections]
+    releases[0] = "\n### ".join([f"{opening.rstrip()}\n", *sections])
+    (root / CHANGELOG).write_text("\n## ".join([f"{title.rstrip()}\n", *releases]))
+
+
+def _with_lines(section: str, lines: list[str]) -> str:
+    heading, _, entries = section.partition("\n")
+    return f"{heading}\n\n" + "\n".join([*entries.strip().splitlines(), *lines]) + "\n"
 
 
 def _changelog_line(change: Change) -> str:
-    return f"- {'**Break.** ' if change.kind is Kind.BREAK else ''}`{change.place}`: {change.what}.\n"
+    return f"- {'**Break.** ' if change.kind is Kind.BREAK else ''}`{change.place}`: {change.what}."
 
 
 def _golden(root: Path) -> Document:
