@@ -20,6 +20,80 @@ export interface ApiRange {
   max?: number;
 }
 
+/** What a backup holds. */
+export interface BackupContents {
+  created_at: number;
+  /** Version that made it. */
+  kezd: string;
+  /** Name of the profile that it was made of. */
+  profile: string;
+  /** Of its database; an older one is brought up to date when it is restored. */
+  schema: number;
+  /** Of the identity, as in `identity.show`. */
+  state: string;
+  primary: string | null;
+  handle: string | null;
+  messages: number;
+  conversations: number;
+  contacts: number;
+  newest_message_at: number | null;
+}
+
+/** Where to, and what seals it. */
+export interface BackupCreateParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  /** Wanted: `$/progress` notifications that carry this token. */
+  progress_token?: string | number | null;
+  /** Absolute; written beside it and renamed when it is whole. */
+  path: string;
+  /** At least 10 characters; needed to restore, and nobody can help who has lost it. */
+  passphrase: string;
+  /** Overwrite a file of that name. */
+  replace?: boolean;
+}
+
+/** What to restore into this connection's profile, which must be empty. */
+export interface BackupRestoreParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  /** Wanted: `$/progress` notifications that carry this token. */
+  progress_token?: string | number | null;
+  /** Absolute. */
+  path: string;
+  /** Of the backup. */
+  passphrase: string;
+  /** For the new vault, on a machine without a keyring. */
+  vault_passphrase?: string | null;
+}
+
+/** The profile as it is now. */
+export interface BackupRestoreResult {
+  /** Of the identity: `superseded` until `identity.restore` without words makes this installation the live one. */
+  state: string;
+  contents: BackupContents;
+}
+
+/** A backup that was made, or looked through. */
+export interface BackupResult {
+  path: string;
+  bytes: number;
+  contents: BackupContents;
+}
+
+/** Which file to look through. */
+export interface BackupVerifyParams {
+  /** Wanted: `$/progress` notifications that carry this token. */
+  progress_token?: string | number | null;
+  /** Absolute. */
+  path: string;
+  passphrase: string;
+}
+
 /** One check of `kez doctor`. */
 export interface Check {
   name: string;
@@ -163,6 +237,29 @@ export interface EventNotice {
   topic: string;
   /** The body of the topic's events. */
   event: Record<string, unknown>;
+}
+
+/** Where to write a person's own data, readable and not encrypted. */
+export interface ExportCreateParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  /** Wanted: `$/progress` notifications that carry this token. */
+  progress_token?: string | number | null;
+  /** Absolute; nothing may be there. */
+  path: string;
+  /** One tar file instead of a directory. */
+  tar?: boolean;
+}
+
+/** What was written. */
+export interface ExportResult {
+  path: string;
+  files: number;
+  messages: number;
+  conversations: number;
+  contacts: number;
 }
 
 /** How the peer is. */
@@ -370,6 +467,64 @@ export interface PageParams {
   cursor?: string | null;
 }
 
+/** A new, empty profile. */
+export interface ProfileCreateParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  /** 1 to 32 of `a-z 0-9 _ -`, beginning with a letter or digit. */
+  name: string;
+}
+
+/** One profile. */
+export interface ProfileItem {
+  name: string;
+  /** `empty`, `locked`, or `open`. */
+  state: string;
+  /** State of the identity, when the profile is open. */
+  identity?: string | null;
+  handle?: string | null;
+  primary?: string | null;
+  /** State of the link to the home's broker, when the profile is open. */
+  link?: string | null;
+  /** Slug of why it is locked. */
+  trouble?: string | null;
+}
+
+/** A profile to be deleted with everything in it: keys, messages, contacts. */
+export interface ProfileRemoveParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  name: string;
+  /** Also an identity that is live here, and also the last profile. */
+  force?: boolean;
+}
+
+/** All of them, by name. */
+export interface ProfilesResult {
+  items: Array<ProfileItem>;
+}
+
+/** How far the call with this `progress_token` is. */
+export interface ProgressNotice {
+  token: string | number;
+  value: ProgressValue;
+}
+
+/** How far a call is. At most ten a second, the last one always. */
+export interface ProgressValue {
+  done: number;
+  /** None while nobody knows. */
+  total: number | null;
+  /** Of both numbers: `bytes`, `messages`, …; may be empty. */
+  unit: string;
+  /** What is being done, for people. */
+  text?: string;
+}
+
 /** Mark what has arrived as seen (all, or up to a position); sends read receipts if chosen. */
 export interface ReadParams {
   /** Remembered for 24 h with the result; 1 to 128 characters. */
@@ -508,6 +663,20 @@ export interface Methods {
   "events.subscribe": { params: SubscribeParams; result: SubscribeResult };
   /** Stop listening. Scope: read. */
   "events.unsubscribe": { params: SubscriptionRef; result: Done };
+  /** Write the profile, keys and all, to a file sealed with a passphrase. Scope: full. */
+  "backup.create": { params: BackupCreateParams; result: BackupResult };
+  /** Look through a backup to its last byte, and say what is in it. Scope: full. */
+  "backup.verify": { params: BackupVerifyParams; result: BackupResult };
+  /** Bring a backup into an empty profile, as another installation that is not live yet. Scope: full. */
+  "backup.restore": { params: BackupRestoreParams; result: BackupRestoreResult };
+  /** Write conversations, contacts, identity and sigchain to files that need no kezd. Not encrypted. Scope: full. */
+  "export.create": { params: ExportCreateParams; result: ExportResult };
+  /** The profiles of this daemon. Scope: full. */
+  "profiles.list": { params: Empty; result: ProfilesResult };
+  /** Make an empty profile; it is there at once, and after a restart. Scope: full. */
+  "profiles.create": { params: ProfileCreateParams; result: ProfileItem };
+  /** Stop a profile and delete it with everything in it. Scope: full. */
+  "profiles.remove": { params: ProfileRemoveParams; result: Done };
 }
 
 /** Bodies of events, by topic. */
@@ -530,6 +699,8 @@ export interface Notifications {
   "events.lagged": LaggedNotice;
   /** The daemon stops. */
   "daemon.stopping": StoppingNotice;
+  /** How far a call with a `progress_token` is. */
+  "$/progress": ProgressNotice;
   /** A method was called that is deprecated. */
   "rpc.deprecated": DeprecatedNotice;
 }
@@ -540,6 +711,8 @@ export type ErrorSlug =
   | "not_initialized"
   | "unsupported_api"
   | "unknown_profile"
+  | "profile_exists"
+  | "profile_in_use"
   | "not_found"
   | "not_a_contact"
   | "no_identity"

@@ -189,6 +189,61 @@ class Events:
         return cast("s.Done", self._call("events.unsubscribe", **params))
 
 
+class Backup:
+    """`backup.*`."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def create(self, **params: Unpack[s.BackupCreateParams]) -> s.BackupResult:
+        """Write the profile, keys and all, to a file sealed with a passphrase."""
+        return cast("s.BackupResult", self._call("backup.create", **params))
+
+    def verify(self, **params: Unpack[s.BackupVerifyParams]) -> s.BackupResult:
+        """Look through a backup to its last byte, and say what is in it."""
+        return cast("s.BackupResult", self._call("backup.verify", **params))
+
+    def restore(self, **params: Unpack[s.BackupRestoreParams]) -> s.BackupRestoreResult:
+        """Bring a backup into an empty profile, as another installation that is not live yet."""
+        return cast("s.BackupRestoreResult", self._call("backup.restore", **params))
+
+
+class Export:
+    """`export.*`."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def create(self, **params: Unpack[s.ExportCreateParams]) -> s.ExportResult:
+        """Write conversations, contacts, identity and sigchain to files that need no kezd. Not encrypted."""
+        return cast("s.ExportResult", self._call("export.create", **params))
+
+
+class Profiles:
+    """`profiles.*`."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def list(self) -> s.ProfilesResult:
+        """The profiles of this daemon."""
+        return cast("s.ProfilesResult", self._call("profiles.list"))
+
+    def create(self, **params: Unpack[s.ProfileCreateParams]) -> s.ProfileItem:
+        """Make an empty profile; it is there at once, and after a restart."""
+        return cast("s.ProfileItem", self._call("profiles.create", **params))
+
+    def remove(self, **params: Unpack[s.ProfileRemoveParams]) -> s.Done:
+        """Stop a profile and delete it with everything in it."""
+        return cast("s.Done", self._call("profiles.remove", **params))
+
+
 class Api:
     """All methods, by noun."""
 
@@ -200,3 +255,6 @@ class Api:
         self.contacts = Contacts(call)
         self.chat = Chat(call)
         self.events = Events(call)
+        self.backup = Backup(call)
+        self.export = Export(call)
+        self.profiles = Profiles(call)

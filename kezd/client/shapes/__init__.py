@@ -3,6 +3,16 @@
 Made from the table of methods by `make contract ANNOUNCE=1`: do not edit.
 """
 
+from kezd.client.shapes.backup import (
+    BackupContents,
+    BackupCreateParams,
+    BackupRestoreParams,
+    BackupRestoreResult,
+    BackupResult,
+    BackupVerifyParams,
+    ExportCreateParams,
+    ExportResult,
+)
 from kezd.client.shapes.base import Done, PageParams
 from kezd.client.shapes.chat import (
     Conversation,
@@ -47,7 +57,10 @@ from kezd.client.shapes.notifications import (
     LaggedNotice,
     LinkEvent,
     MessageEvent,
+    ProgressNotice,
+    ProgressValue,
 )
+from kezd.client.shapes.profiles import ProfileCreateParams, ProfileItem, ProfileRemoveParams, ProfilesResult
 from kezd.client.shapes.session import (
     ApiRange,
     ClientInfo,
@@ -62,6 +75,12 @@ from kezd.client.shapes.session import (
 __all__ = [
     "Alarm",
     "ApiRange",
+    "BackupContents",
+    "BackupCreateParams",
+    "BackupRestoreParams",
+    "BackupRestoreResult",
+    "BackupResult",
+    "BackupVerifyParams",
     "Check",
     "ClientInfo",
     "Contact",
@@ -79,6 +98,8 @@ __all__ = [
     "Document",
     "Done",
     "EventNotice",
+    "ExportCreateParams",
+    "ExportResult",
     "HealthResult",
     "HistoryParams",
     "IdentityConfirmParams",
@@ -101,6 +122,12 @@ __all__ = [
     "MessageResult",
     "MessagesResult",
     "PageParams",
+    "ProfileCreateParams",
+    "ProfileItem",
+    "ProfileRemoveParams",
+    "ProfilesResult",
+    "ProgressNotice",
+    "ProgressValue",
     "ReadParams",
     "ReadResult",
     "SendParams",

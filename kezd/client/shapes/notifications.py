@@ -67,3 +67,22 @@ class MessageEvent(TypedDict):
     message: Message
     notify: NotRequired[bool]
     """Whether a person should be told: true for what is `received` and not dated before a restore."""
+
+
+class ProgressValue(TypedDict):
+    """How far a call is. At most ten a second, the last one always."""
+
+    done: int
+    total: int | None
+    """None while nobody knows."""
+    unit: str
+    """Of both numbers: `bytes`, `messages`, …; may be empty."""
+    text: NotRequired[str]
+    """What is being done, for people."""
+
+
+class ProgressNotice(TypedDict):
+    """How far the call with this `progress_token` is."""
+
+    token: str | int
+    value: ProgressValue
