@@ -18,6 +18,8 @@ class Command(NamedTuple):
     text: str
     examples: str
     arguments: Callable[[argparse.ArgumentParser], None]
+    own_help: bool = False
+    """It takes `--help` itself, because there is more to say than argparse knows."""
 
 
 def no_arguments(_parser: argparse.ArgumentParser) -> None:

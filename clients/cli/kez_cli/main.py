@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from kez_cli.command import Command
 from kez_cli.context import Context
@@ -77,11 +78,31 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "status",
         "doctor",
         "version",
-        "rpc",
     ),
+    "rpc": ("rpc",),
+    "completion": ("completion",),
     "topics": ("help",),
 }
 """The commands of each module, in the order of help; only the module that is wanted is imported."""
+TITLES = {
+    "identity": "Your identity",
+    "code": "Your identity",
+    "people": "People",
+    "safety": "People",
+    "chat": "Conversations",
+    "notify": "Conversations",
+    "peer": "This kezd",
+    "service": "This kezd",
+    "report": "This kezd",
+    "profiles": "This kezd",
+    "backup": "Your data",
+    "events": "Programs and scripts",
+    "access": "Programs and scripts",
+    "rpc": "Programs and scripts",
+    "completion": "Programs and scripts",
+    "topics": "Help",
+}
+"""Under which title of the overview a module's commands stand."""
 NAMES = frozenset(name for names in GROUPS.values() for name in names)
 
 
@@ -99,15 +120,10 @@ def commands(wanted: str | None = None) -> list[Command]:
 def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
     """The parser, with one command or all of them: building all takes longer than most commands run."""
     common = _common()
-    parser = argparse.ArgumentParser(
-        prog="kez",
-        description="Talk to kezd, the peer that holds your identity.",
-        formatter_class=_Help,
-        epilog="begin with:  kez register HANDLE    more: kez help scripting | files | exit-codes",
-        parents=[common],
-        allow_abbrev=False,
+    parser = _Kez(prog="kez", formatter_class=_Help, parents=[common], allow_abbrev=False)
+    subparsers = parser.add_subparsers(
+        dest="command", metavar="COMMAND", prog="kez", parser_class=argparse.ArgumentParser
     )
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="kez")
     for command in commands(wanted):
         one = subparsers.add_parser(
             command.name,
@@ -117,21 +133,74 @@ def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
             formatter_class=_Help,
             parents=[common],
             allow_abbrev=False,
+            add_help=not command.own_help,
         )
         command.arguments(one)
         one.set_defaults(run=command.run, build_parser=build_parser, names=NAMES)
     return parser
 
 
-def _wanted(arguments: Sequence[str]) -> str | None:
-    """The command among the arguments, when it is plain which one that is."""
+class _Kez(argparse.ArgumentParser):
+    """Its help is the overview."""
+
+    def format_help(self) -> str:
+        from kez_cli.overview import overview  # only here: help is seldom asked for
+
+        groups: dict[str, list[Command]] = {}
+        for module, names in GROUPS.items():
+            rows = groups.setdefault(TITLES.get(module, "More"), [])
+            rows += [row for name in names for row in commands(name)]
+        order = [*dict.fromkeys(TITLES.values()), "More"]
+        return overview(sorted(groups.items(), key=lambda group: order.index(group[0])), _width())
+
+
+def _first_word(arguments: Sequence[str]) -> str | None:
+    """What stands where the command belongs."""
     rest = iter(arguments)
     for argument in rest:
         if argument in ("--profile", "--home-dir", "--color"):
             next(rest, None)
         elif not argument.startswith("-"):
-            return argument if argument in NAMES else None
+            return argument
     return None
+
+
+def _refuse_unknown(word: str) -> NoReturn:
+    from kez_cli.overview import closest  # only here: as above
+
+    meant = closest(word, sorted(NAMES))
+    raise RequestError(
+        Slug.INVALID_ARGUMENT,
+        f"there is no command {word!r}",
+        hint=f"did you mean: {', '.join('kez ' + name for name in meant)}"
+        if meant
+        else "kez help lists them",
+    )
+
+
+def _refuse_rest(command: str, rest: Sequence[str]) -> NoReturn:
+    from kez_cli.arguments import arguments_of, verbs_of
+    from kez_cli.overview import closest
+
+    _, parser = verbs_of(build_parser(command))[command]
+    flags = [flag for row in arguments_of(parser) for flag in row.flags]
+    meant = closest(rest[0], flags) if rest[0].startswith("-") else []
+    raise RequestError(
+        Slug.INVALID_ARGUMENT,
+        f"kez {command} does not take {' '.join(rest)}",
+        hint=f"did you mean: {', '.join(meant)}" if meant else f"kez help {command}",
+    )
+
+
+def _parse(given: Sequence[str]) -> argparse.Namespace:
+    """The options; argparse itself ends the process for help and for what it cannot read."""
+    word = _first_word(given)
+    if word is not None and word not in NAMES:
+        _refuse_unknown(word)
+    options, rest = build_parser(word).parse_known_args(given)
+    if rest:
+        _refuse_rest(options.command, rest) if options.command else _refuse_unknown(rest[0])
+    return options
 
 
 def _defaults(options: argparse.Namespace) -> argparse.Namespace:
@@ -161,17 +230,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of `kez`."""
     given = sys.argv[1:] if arguments is None else arguments
     _prepare_streams()
-    parser = build_parser(_wanted(given))
-    options = _defaults(parser.parse_args(given))
-    if options.command is None:
-        parser.print_help()
-        return 2
+    if given[:1] == ["__complete"]:
+        from kez_cli.complete import complete  # only here: a shell asks this at each Tab
+
+        return complete(given[1:])
     try:
         _refuse_what_is_no_text(given)
-        return int(options.run(Context(options)))
+        options = _defaults(_parse(given))
+    except RequestError as error:
+        return _report(error, as_json="--json" in given)
+    if options.command is None:
+        build_parser().print_help()
+        return 2
+    context = Context(options)
+    try:
+        return int(options.run(context))
     except KezdError as error:
+        context.terminal.end_progress()
         return _report(error, as_json=options.json)
     except KeyboardInterrupt as stop:
+        context.terminal.end_progress()
         _leave_the_line(stop)
         return INTERRUPTED
     except EOFError as stop:

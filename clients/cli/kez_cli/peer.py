@@ -1,14 +1,11 @@
-"""status, doctor, version, rpc: the daemon itself."""
-
-import argparse
-import json
+"""status, doctor, version: the daemon itself."""
 
 from kez_cli.command import Command, no_arguments
-from kez_cli.context import Context, Json, read_stdin
+from kez_cli.context import Context, Json
 from kez_cli.terminal import show
 from kezd import __version__
 from kezd.client.sync import Client
-from kezd.errors import KezdError, RequestError, Slug, UnavailableError
+from kezd.errors import KezdError, Slug, UnavailableError
 
 NEXT = {
     "none": "kez register HANDLE, or kez restore",
@@ -100,25 +97,6 @@ def version(context: Context) -> int:
     return 0
 
 
-def rpc(context: Context) -> int:
-    """Call any method with JSON parameters and print its result."""
-    text = context.options.params
-    try:
-        params = json.loads(read_stdin() if text == "-" else text)
-    except (ValueError, RecursionError) as error:
-        raise RequestError(Slug.INVALID_ARGUMENT, f"the parameters are not JSON: {error}") from error
-    if not isinstance(params, dict):
-        raise RequestError(Slug.INVALID_ARGUMENT, "the parameters are a JSON object, by name")
-    with context.connect() as client:
-        context.print_json(client.call(context.options.method, **params))
-    return 0
-
-
-def _rpc(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("method", help="rpc.discover lists them")
-    parser.add_argument("params", nargs="?", default="{}", help="a JSON object (-: stdin)")
-
-
 COMMANDS = (
     Command("status", status, "state of the peer and its links", "  kez status --json", no_arguments),
     Command(
@@ -129,11 +107,4 @@ COMMANDS = (
         no_arguments,
     ),
     Command("version", version, "versions of kez and kezd", "  kez version", no_arguments),
-    Command(
-        "rpc",
-        rpc,
-        "call any method of the API",
-        '  kez rpc daemon.health\n  kez rpc contacts.show \'{"contact": "@bob"}\'',
-        _rpc,
-    ),
 )

@@ -17,7 +17,7 @@ on one line; `kez listen --json` prints one event a line. People's messages go t
   echo "$REPORT" | kez send @bob --wait delivered --timeout 60
   kez send @bob "once" --idempotency-key job-17   repeat it as often as you like
   kez listen --json --since EPOCH:SEQ             misses nothing that came meanwhile
-  kez rpc daemon.health                           any method; rpc.discover lists them
+  kez rpc daemon.health                           any method; kez rpc --list tells them
 
 A vault without a keyring: --passphrase-file FILE, or - for stdin.
 With --json an error is one JSON object on stderr: {"error": {"slug", "message", "hint"}}.
@@ -33,25 +33,38 @@ NO_COLOR         no colour (or --color never)
 """
 
 
+MANUAL = """\
+man kez          this command line, with every option
+man kezd         the daemon
+man kezd-home    the home server
+
+They come with the package, in share/man/man1 beside its bin: pipx shows them to man by itself;
+elsewhere add the directory to MANPATH, or read one with: man -l PREFIX/share/man/man1/kez.1
+"""
+
+
 def help_topic(context: Context) -> int:
     """Print a topic, or the list of commands."""
     topic = context.options.topic
-    texts: dict[str, Callable[[], str]] = {
-        "exit-codes": exit_codes,
-        "scripting": lambda: SCRIPTING,
-        "files": lambda: FILES,
-    }
     parser = context.options.build_parser()
     if topic is None:
         parser.print_help()
-    elif topic in texts:
-        context.terminal.line(texts[topic]().rstrip())
+    elif topic in TOPICS:
+        context.terminal.line(TOPICS[topic][1]().rstrip())
     elif topic in context.options.names:
         parser.parse_args([topic, "--help"])
     else:
-        note(f"Topics: {', '.join(texts)}, and every command.")
-        raise RequestError(Slug.NOT_FOUND, f"no help on {show(topic)!r}")
+        note(f"Topics: {', '.join(TOPICS)}, and every command.")
+        raise _unknown(topic, [*TOPICS, *context.options.names])
     return 0
+
+
+def _unknown(topic: str, names: list[str]) -> RequestError:
+    from kez_cli.overview import closest  # only here: it costs start-up time
+
+    meant = ", ".join(f"kez help {name}" for name in closest(topic, sorted(names)))
+    hint = f"did you mean: {meant}" if meant else ""
+    return RequestError(Slug.NOT_FOUND, f"no help on {show(topic)!r}", hint=hint)
 
 
 def exit_codes() -> str:
@@ -79,8 +92,17 @@ def exit_codes() -> str:
     return "\n".join(lines)
 
 
+TOPICS: dict[str, tuple[str, Callable[[], str]]] = {
+    "exit-codes": ("what the exit code of a command means", exit_codes),
+    "scripting": ("kez in scripts", lambda: SCRIPTING),
+    "files": ("where everything is", lambda: FILES),
+    "man": ("the manual pages", lambda: MANUAL),
+}
+"""What there is help on beside the commands: in a few words, and the text."""
+
+
 def _help(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("topic", nargs="?", help="a command, or: exit-codes, scripting, files")
+    parser.add_argument("topic", nargs="?", help=f"a command, or: {', '.join(TOPICS)}")
 
 
 COMMANDS = (Command("help", help_topic, "help on a command or a topic", "  kez help exit-codes", _help),)
