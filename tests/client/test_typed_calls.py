@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -16,6 +17,8 @@ from kezd.client import calls_sync, calls_trio, shapes
 from kezd.client.sync import Client
 from kezd.client.trio_client import open_client
 from kezd.testing.rpc_driver import open_rpc
+
+REPOSITORY = Path(__file__).parent.parent.parent
 
 
 def record(calls):
@@ -107,3 +110,38 @@ def test_a_script_that_does_not_use_them_does_not_load_them():
     )
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+PROGRAM = """
+from kezd.client.sync import Client
+from kezd.client.trio_client import open_client
+
+with Client.connect() as client:
+    text: str | None = client.api.chat.send(to="@bob", text="hi")["message"]["text"]
+    client.api.chat.send(to="@bob", text=3)  # type: ignore[arg-type]
+    client.api.chat.send(to="@bob")  # type: ignore[call-arg]
+    client.api.chat.send(to="@bob", text="hi", loud=True)  # type: ignore[call-arg]
+    client.api.chat.shout()  # type: ignore[attr-defined]
+    client.api.daemon.health()["oops"]  # type: ignore[typeddict-item]
+
+async def use() -> int:
+    async with open_client() as client:
+        for link in (await client.api.daemon.health())["links"]:
+            print(link["name"].upper())
+        return (await client.api.chat.send(to="@bob", text="hi"))["message"]["id"]  # type: ignore[return-value]
+"""
+
+
+def test_a_type_checker_knows_parameters_and_results(tmp_path):
+    """Each `type: ignore` is an error that must be there: mypy reports unused ones."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--follow-imports=silent",
+        str(tmp_path / "program.py"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert done.returncode == 0, done.stdout
