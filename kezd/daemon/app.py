@@ -9,14 +9,16 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 
 import trio
 
 from kezd import __version__
+from kezd.api import types as t
 from kezd.daemon.adapters import Adapters
 from kezd.daemon.profile import Profile
-from kezd.errors import RequestError, Slug, StoreError
+from kezd.daemon.profiles import Profiles, clear_scratch
+from kezd.errors import Slug, StoreError
 from kezd.rpc.handlers.table import HANDLERS
 from kezd.rpc.server import open_server
 from kezd.rpc.socket_file import bound_listener
@@ -33,11 +35,16 @@ INSTANCE_BYTES = 8
 class Peer:
     """The running daemon, as a connection sees it."""
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, profiles: Profiles) -> None:
         self.instance_id = secrets.token_hex(INSTANCE_BYTES)
         self.version = version
-        self.profiles: dict[str, Profile] = {}
+        self._profiles = profiles
         self._stopped = trio.Event()
+
+    @property
+    def profiles(self) -> dict[str, Profile]:
+        """All of them by name, as they are now."""
+        return dict(self._profiles.by_name)
 
     def profile(self, name: str) -> Profile:
         """The profile of that name.
@@ -45,13 +52,19 @@ class Peer:
         Raises:
             RequestError: `unknown_profile`.
         """
-        profile = self.profiles.get(name)
-        if profile is None:
-            known = ", ".join(sorted(self.profiles))
-            raise RequestError(
-                Slug.UNKNOWN_PROFILE, hint=f"known: {known}; more in the configuration's profiles.names"
-            )
-        return profile
+        return self._profiles.get(name)
+
+    async def list_profiles(self) -> t.ProfilesResult:
+        """See `Profiles.list`."""
+        return await self._profiles.list()
+
+    async def create_profile(self, name: str) -> t.ProfileItem:
+        """See `Profiles.create`."""
+        return await self._profiles.create(name)
+
+    async def remove_profile(self, name: str, *, force: bool) -> None:
+        """See `Profiles.remove`."""
+        await self._profiles.remove(name, force=force)
 
     def stop(self) -> None:
         """Begin a clean stop."""
@@ -84,13 +97,16 @@ async def open_peer(
         StoreError: `already_running`, `unsafe_path`.
     """
     paths.create()
-    peer = Peer(__version__)
+
+    def opening(name: str) -> AbstractAsyncContextManager[Profile]:
+        return Profile.open(name, paths, config, adapters, environ, passphrase, __version__)
+
     async with AsyncExitStack() as stack:
         stack.enter_context(instance_lock(paths.lock_file))
         listener = stack.enter_context(_listener(paths, environ))
-        for name in config.profiles.names:
-            opening = Profile.open(name, paths, config, adapters, environ, passphrase, peer.version)
-            peer.profiles[name] = await stack.enter_async_context(opening)
+        await trio.to_thread.run_sync(clear_scratch, paths)
+        profiles = await stack.enter_async_context(Profiles.open(config.profiles.names, paths, opening))
+        peer = Peer(__version__, profiles)
         await stack.enter_async_context(open_server(listener, peer, HANDLERS, config.rpc))
         log.info("ready", extra={"socket": paths.socket, "version": peer.version})
         yield peer

@@ -6,9 +6,9 @@ and network.
 """
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AbstractContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, assert_never
 
 import msgspec
@@ -16,10 +16,12 @@ import trio
 
 from kezd.api.events import Topic
 from kezd.api.types import LinkHealth, ReadResult, SendResult
+from kezd.daemon import housekeeping
 from kezd.daemon.adapters import Adapters
+from kezd.daemon.event_log import EventLog, Views
 from kezd.daemon.links import WatchedHome, link_health
 from kezd.errors import RequestError, Slug, UnavailableError
-from kezd.runtime.bus import Bus, Event, Subscription
+from kezd.runtime.bus import Bus, Event
 from kezd.runtime.config import Config
 from kezd.runtime.paths import ProfilePaths
 from kezd.runtime.transport import LinkState, LinkStatus
@@ -29,7 +31,6 @@ from kezd.services.contacts.service import Contacts
 from kezd.services.identity.service import Identity
 from kezd.services.identity.shape import ActiveIdentity
 from kezd.services.ports import MessageTransport
-from kezd.store import events
 from kezd.store.database import Database
 from kezd.store.vault import Vault, VaultRecord
 
@@ -79,31 +80,6 @@ class SilentChat(ChatHistory):
                 assert_never(shown.state)
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseLog:
-    """The event log of a database, as the socket reads it."""
-
-    db: Database
-
-    @property
-    def epoch(self) -> str:
-        """Names this log."""
-        return self.db.epoch
-
-    def subscribe(self, topics: Iterable[str]) -> AbstractContextManager[Subscription]:
-        """A queue of what is committed from now on."""
-        return self.db.bus.subscribe(topics)
-
-    async def bounds(self) -> tuple[int, int]:
-        """First and last seq kept; `(1, 0)` before the first event."""
-        span = await self.db.read(events.span)
-        return span.oldest or 1, span.head
-
-    async def after(self, seq: int, topics: Any, limit: int) -> tuple[int, list[Event]]:
-        """The oldest seq kept, and what follows `seq`."""
-        return await self.db.read(lambda tx: (events.span(tx).oldest, events.after(tx, seq, topics, limit)))
-
-
 class OpenProfile:
     """The parts of an open profile. `open` is the only way to one."""
 
@@ -120,10 +96,10 @@ class OpenProfile:
         self.home = home
         self.identity = identity
         self.contacts = contacts
-        self.log = DatabaseLog(db)
         self._config = config
         self._adapters = adapters
         self._silent = SilentChat(db, contacts, identity, self._wait_live)
+        self.log = EventLog(db, adapters.clock, Views(identity, self._silent, self.links))
         self._live: Chat | None = None
         self._went_live = trio.Event()
         self._began = adapters.clock.now()
@@ -162,6 +138,7 @@ class OpenProfile:
             ):
                 self = cls(db, home, identity, contacts, config, adapters)
                 nursery.start_soon(self._serve_active)
+                nursery.start_soon(self._keep_house)
                 try:
                     yield self
                 finally:
@@ -201,6 +178,9 @@ class OpenProfile:
             queue=waiting,
             last_error=f"the disk has not answered for {busy:.0f} s",
         )
+
+    async def _keep_house(self) -> None:
+        await _first_of(partial(housekeeping.run, self.db, self._config.events), self._stopping.wait)
 
     async def _serve_active(self) -> None:
         """Transport and chat whenever there is an active identity."""

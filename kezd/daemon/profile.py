@@ -9,19 +9,23 @@ import logging
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import trio
 
 from kezd.api import types as t
 from kezd.daemon.adapters import Adapters
+from kezd.daemon.backups import ProfileBackups
 from kezd.daemon.doctor import examine
+from kezd.daemon.event_log import EventLog
 from kezd.daemon.links import is_heard
-from kezd.daemon.open_profile import DatabaseLog, OpenProfile, SilentChat
+from kezd.daemon.open_profile import OpenProfile, SilentChat
 from kezd.errors import AccessError, KezdError, RequestError, Slug, StoreError
 from kezd.rpc.ports import ProfileState
 from kezd.runtime.config import Config
-from kezd.runtime.paths import Paths
+from kezd.runtime.new_file import file_error, sync_directory
+from kezd.runtime.paths import Paths, ensure_private_directory
 from kezd.services.chat.chat import Chat
 from kezd.services.contacts.service import Contacts
 from kezd.services.identity.service import Identity
@@ -61,6 +65,8 @@ class Profile:
         self._stopping = trio.Event()
         self._tried = trio.Event()
         self._began = adapters.clock.monotonic()
+        self._environ = environ
+        self.backups = ProfileBackups(self, paths, adapters.clock, version)
         self._nursery: trio.Nursery
 
     @classmethod
@@ -118,12 +124,17 @@ class Profile:
             AccessError: `locked`.
             RequestError: `no_identity`.
         """
+        self._refuse_removed()
         if self._open is not None:
             return self._open
         if self._state is ProfileState.EMPTY:
             raise RequestError(Slug.NO_IDENTITY)
         detail = {} if self._trouble is None else {"cause": self._trouble.slug.value}
         raise AccessError(Slug.LOCKED, detail=detail)
+
+    def _refuse_removed(self) -> None:
+        if self._stopping.is_set():
+            raise RequestError(Slug.UNKNOWN_PROFILE, "this profile was removed")
 
     @property
     def identity(self) -> Identity:
@@ -141,7 +152,7 @@ class Profile:
         return self.opened.chat
 
     @property
-    def events(self) -> DatabaseLog:
+    def events(self) -> EventLog:
         """The event log."""
         return self.opened.log
 
@@ -156,6 +167,7 @@ class Profile:
             RequestError: `no_identity` on an empty profile.
         """
         async with self._changing:
+            self._refuse_removed()
             if self._open is None:
                 if self._state is ProfileState.EMPTY:
                     raise RequestError(Slug.NO_IDENTITY)
@@ -178,8 +190,29 @@ class Profile:
     async def _begin(self, passphrase: str | None) -> None:
         """Make vault and database on an empty profile."""
         async with self._changing:
+            self._refuse_removed()
             if self._state is ProfileState.EMPTY:
                 await self._start(await self._vault.create(passphrase or self._passphrase))
+
+    async def adopt(self, directory: Path, record: VaultRecord, passphrase: str | None) -> None:
+        """Become the profile whose database is in `directory`, which gets a vault and moves into place.
+
+        Raises:
+            RequestError: `identity_exists`, somebody was faster.
+            AccessError: as `Vault.create`.
+            StoreError: the directory could not be moved, or the database not opened.
+        """
+        async with self._changing:
+            self._refuse_removed()
+            if self._state is not ProfileState.EMPTY:
+                raise RequestError(Slug.IDENTITY_EXISTS)
+            secret = passphrase or self._passphrase
+            await Vault(directory, self._config.vault.source, self._name, self._environ).create(
+                secret, record
+            )
+            await trio.to_thread.run_sync(_move, directory, self._paths.profile(self._name).directory)
+            self._state = ProfileState.LOCKED
+            await self._unlock(secret)
 
     async def _try_unlock(self) -> None:
         async with self._changing:
@@ -210,11 +243,33 @@ class Profile:
         opening = OpenProfile.open(
             self._paths.profile(self._name), self._vault, record, self._config, self._adapters, self._version
         )
-        async with opening as self._open:
-            log.info("profile is open", extra={"profile": self._name})
-            task_status.started()
-            await self._stopping.wait()
-        self._open = None
+        lives = False
+        try:
+            async with opening as self._open:
+                log.info("profile is open", extra={"profile": self._name})
+                lives = True
+                task_status.started()
+                await self._stopping.wait()
+        except BaseExceptionGroup as group:
+            broken, rest = group.split(StoreError)
+            if broken is None or rest is not None or not lives:
+                raise
+            self._store_failed(_first(broken))
+        except StoreError as error:
+            if not lives:
+                raise
+            self._store_failed(error)
+        finally:
+            self._open = None
+
+    def _store_failed(self, error: StoreError) -> None:
+        """Lock this profile, which others need not notice; a person has to look at its disk."""
+        self._trouble = error
+        self._state = ProfileState.LOCKED
+        log.error(
+            "the profile's store failed, so the profile is locked",
+            extra={"profile": self._name, "cause": error.message},
+        )
 
     # --- idempotency
 
@@ -238,6 +293,22 @@ class Profile:
             await self._open.db.write(lambda tx: remember(tx, once, result))
 
     # --- looking
+
+    async def describe(self) -> t.ProfileItem:
+        """A line of the list of profiles; answered in every state."""
+        opened = self._open
+        if opened is None:
+            trouble = None if self._trouble is None else self._trouble.slug.value
+            return t.ProfileItem(name=self._name, state=self._state.value, trouble=trouble)
+        shown = await opened.identity.show()
+        return t.ProfileItem(
+            name=self._name,
+            state=self._state.value,
+            identity=shown.state,
+            handle=shown.handle,
+            primary=shown.primary,
+            link=opened.link().state.value,
+        )
 
     async def health(self) -> t.HealthResult:
         """State of each link; answered in every state."""
@@ -275,3 +346,18 @@ class Profile:
             return True
         await self._open.db.read(lambda tx: tx.one("SELECT 1"))
         return is_heard(self._open.link(), self._adapters.clock.now())
+
+
+def _move(directory: Path, to: Path) -> None:
+    """Give a complete profile its name; nothing but an empty directory may stand there."""
+    try:
+        ensure_private_directory(to.parent)
+        directory.rename(to)
+        sync_directory(to.parent)
+    except OSError as error:
+        raise file_error(error, f"cannot put the profile to {to}") from error
+
+
+def _first(group: BaseExceptionGroup[StoreError]) -> StoreError:
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner

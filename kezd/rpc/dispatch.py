@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 import msgspec
@@ -23,6 +24,7 @@ from kezd.api import types as t
 from kezd.api.methods import METHODS, Method, Scope
 from kezd.api.notifications import DEPRECATED
 from kezd.errors import AccessError, KezdError, RequestError, Slug
+from kezd.rpc.once import Keys
 from kezd.rpc.replies import as_rpc_error, encode_failure, encode_success, report_bug
 from kezd.rpc.requests import Call, NoId
 from kezd.rpc.session import Session
@@ -31,7 +33,10 @@ Handler = Callable[[Session, Any], Awaitable[t.Result]]
 
 ATOMIC = frozenset({"chat.send", "chat.read", "identity.create"})
 """Methods whose services remember the result themselves."""
+CANCEL = "rpc.cancel"
+"""Needs no slot: what it frees may be what everybody waits for."""
 IDEMPOTENCY_KEY_LENGTH = 128
+NOT_HASHED = frozenset({"idempotency_key", "progress_token", "passphrase", "vault_passphrase"})
 
 _GRANTED_BY = {
     Scope.FULL: (Scope.FULL,),
@@ -55,9 +60,10 @@ class BoundMethod:
 
     __signature__ = _AnySignature()
 
-    def __init__(self, method: Method, handler: Handler) -> None:
+    def __init__(self, method: Method, handler: Handler, keys: Keys) -> None:
         self._method = method
         self._handler = handler
+        self._keys = keys
         self._granted_by = _GRANTED_BY[method.scope]
         self._atomic = method.name in ATOMIC
 
@@ -94,18 +100,10 @@ class BoundMethod:
             )
         if self._atomic:  # its handler takes the token along into its own transaction
             return await self._handler(session, params)
-        once = make_once(session, method.name, params)
-        if once is None:
+        once, key = make_once(session, method.name, params), params.idempotency_key
+        if once is None or key is None:
             return await self._handler(session, params)
-        return await self._remembered(session, params, once)
-
-    async def _remembered(self, session: Session, params: t.Mutation, once: Any) -> Any:
-        recalled = await session.profile.recall(once)
-        if recalled is not None:
-            return recalled
-        result = await self._handler(session, params)
-        await session.profile.remember(once, msgspec.to_builtins(result))
-        return result
+        return await self._keys.run(session.profile, key, once, partial(self._handler, session, params))
 
 
 class Dispatcher:
@@ -113,9 +111,15 @@ class Dispatcher:
 
     def __init__(self, handlers: Mapping[str, Handler], methods: Sequence[Method] = METHODS) -> None:
         # Any: jsonrpcserver's own alias has synchronous methods only.
+        keys = Keys()
         self._methods: dict[str, Any] = {
-            method.name: BoundMethod(method, handlers[method.name]) for method in methods
+            method.name: BoundMethod(method, handlers[method.name], keys) for method in methods
         }
+        self._unstoppable = frozenset(method.name for method in methods if not method.stoppable)
+
+    def stoppable(self, method: str) -> bool:
+        """Whether a call of that method may be cancelled."""
+        return method not in self._unstoppable
 
     async def answer(self, session: Session, call: Call) -> bytes | None:
         """Run one call and encode its answer; None for a notification."""
@@ -132,12 +136,12 @@ class Dispatcher:
 
 
 def _hash(params: t.Mutation) -> str:
-    """Of the parameters without key and passphrase: the one is no part of the call, the other nobody's to keep."""
-    if isinstance(params, t.IdentityCreateParams | t.IdentityRestoreParams):
-        params = msgspec.structs.replace(params, passphrase=None)
+    """Of the parameters without key and secrets: the one is no part of the call, the others nobody's to keep."""
     if isinstance(params, t.IdentityRestoreParams):
         params = msgspec.structs.replace(params, words=None)
-    return hashlib.sha256(_HASH(msgspec.structs.replace(params, idempotency_key=None))).hexdigest()
+    members = msgspec.structs.asdict(params)
+    kept = {name: value for name, value in members.items() if name not in NOT_HASHED}
+    return hashlib.sha256(_HASH(kept)).hexdigest()
 
 
 def make_once(session: Session, method: str, params: t.Mutation) -> Any:

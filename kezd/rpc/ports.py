@@ -5,7 +5,7 @@ store and no adapter. Results are the structs of `kezd.api.types`; errors are
 `KezdError`s.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any, Literal, Protocol
@@ -134,25 +134,62 @@ class ChatCalls(Protocol):
 class BackupCalls(Protocol):
     """What `backup.*` and `export.*` ask of a profile, in every state of it."""
 
-    async def create(self, params: t.BackupCreateParams) -> t.BackupResult:
+    async def create(self, params: t.BackupCreateParams, progress: Progress) -> t.BackupResult:
         """Write a backup."""
         ...
 
-    async def verify(self, params: t.BackupVerifyParams) -> t.BackupResult:
+    async def verify(self, params: t.BackupVerifyParams, progress: Progress) -> t.BackupResult:
         """Look through one."""
         ...
 
-    async def restore(self, params: t.BackupRestoreParams) -> t.BackupRestoreResult:
+    async def restore(self, params: t.BackupRestoreParams, progress: Progress) -> t.BackupRestoreResult:
         """Bring one back into an empty profile."""
         ...
 
-    async def export(self, params: t.ExportCreateParams) -> t.ExportResult:
+    async def export(self, params: t.ExportCreateParams, progress: Progress) -> t.ExportResult:
         """Write readable files."""
+        ...
+
+
+class Consumers(Protocol):
+    """Named places in the log, and who is connected under which name."""
+
+    async def resume(self, name: str, topics: Collection[str], begin: int) -> int:
+        """What the consumer is done with; made at `begin` if there is none of that name.
+
+        Raises:
+            RequestError: `invalid_argument` when there are too many.
+        """
+        ...
+
+    def hold(self, name: str, lose: Callable[[t.EndReason], None]) -> Callable[[], None]:
+        """Be the one that listens under a name: whoever did is told why it is not any more.
+
+        `lose` is called at most once, must not raise or wait, and not after the function that
+        is returned, which lets go.
+        """
+        ...
+
+    async def ack(self, name: str, seq: int) -> int:
+        """Done with everything up to `seq`; its place now. `RequestError(NOT_FOUND, INVALID_ARGUMENT)`."""
+        ...
+
+    async def list(self) -> list[t.Consumer]:
+        """All of them, by name."""
+        ...
+
+    async def forget(self, name: str) -> None:
+        """Drop the name. `RequestError(NOT_FOUND)`."""
         ...
 
 
 class EventLog(Protocol):
     """The durable log and its live end."""
+
+    @property
+    def consumers(self) -> Consumers:
+        """Named places in it."""
+        ...
 
     @property
     def epoch(self) -> str:
@@ -165,6 +202,10 @@ class EventLog(Protocol):
 
     async def bounds(self) -> tuple[int, int]:
         """Seqs of the first and the last event still kept; `(1, 0)` when there was none yet."""
+        ...
+
+    async def snapshot(self) -> tuple[int, int, t.Snapshot]:
+        """`bounds`, and the state exactly as it is after the last event."""
         ...
 
     async def after(self, seq: int, topics: Collection[str], limit: int) -> tuple[int, list[Event]]:

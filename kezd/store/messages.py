@@ -156,6 +156,16 @@ def page(tx: Transaction, conversation: int, before: tuple[int, int] | None, lim
     return [MessageRow._make(row) for row in rows]
 
 
+def page_after(tx: Transaction, conversation: int, after: tuple[int, int], limit: int) -> list[MessageRow]:
+    """The oldest messages after a (position, row), oldest first."""
+    rows = tx.all(
+        f"SELECT {_COLUMNS} FROM messages WHERE conversation = ? AND (position, row) > (?, ?)"
+        " ORDER BY position, row LIMIT ?",
+        (conversation, *after, limit),
+    )
+    return [MessageRow._make(row) for row in rows]
+
+
 def mark_seen(tx: Transaction, conversation: int, up_to: int | None, limit: int) -> list[MessageRow]:
     """Mark at most `limit` received messages as seen and return them."""
     rows = tx.all(

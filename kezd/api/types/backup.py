@@ -1,6 +1,6 @@
 """`backup.*` and `export.*`: a profile in one sealed file, and a person's data in files that need no kezd."""
 
-from kezd.api.types.base import Mutation, Params, Result
+from kezd.api.types.base import LongMutation, LongParams, Result
 
 
 class BackupContents(Result, frozen=True, kw_only=True):
@@ -23,7 +23,7 @@ class BackupContents(Result, frozen=True, kw_only=True):
     newest_message_at: int | None
 
 
-class BackupCreateParams(Mutation, frozen=True, kw_only=True):
+class BackupCreateParams(LongMutation, frozen=True, kw_only=True):
     """Where to, and what seals it."""
 
     path: str
@@ -42,7 +42,7 @@ class BackupResult(Result, frozen=True, kw_only=True):
     contents: BackupContents
 
 
-class BackupVerifyParams(Params, frozen=True, kw_only=True):
+class BackupVerifyParams(LongParams, frozen=True, kw_only=True):
     """Which file to look through."""
 
     path: str
@@ -50,7 +50,7 @@ class BackupVerifyParams(Params, frozen=True, kw_only=True):
     passphrase: str
 
 
-class BackupRestoreParams(Mutation, frozen=True, kw_only=True):
+class BackupRestoreParams(LongMutation, frozen=True, kw_only=True):
     """What to restore into this connection's profile, which must be empty."""
 
     path: str
@@ -69,7 +69,7 @@ class BackupRestoreResult(Result, frozen=True, kw_only=True):
     contents: BackupContents
 
 
-class ExportCreateParams(Mutation, frozen=True, kw_only=True):
+class ExportCreateParams(LongMutation, frozen=True, kw_only=True):
     """Where to write a person's own data, readable and not encrypted."""
 
     path: str

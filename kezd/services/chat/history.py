@@ -9,8 +9,9 @@ import binascii
 import struct
 from functools import partial
 
-from kezd.api.types import Conversation, ConversationsResult, MessageResult, MessagesResult
+from kezd.api.types import Conversation, ConversationsResult, Message, MessageResult, MessagesResult
 from kezd.errors import RequestError, Slug
+from kezd.kez.identifiers import parse_primary
 from kezd.kez.keys import PRIMARY_PREFIX, PublicKey
 from kezd.services.chat.shape import STANDINGS, Names, Standing
 from kezd.services.ports import ContactBook
@@ -19,6 +20,7 @@ from kezd.store.conversations import Conversation as Thread
 from kezd.store.database import Database, Transaction
 
 PAGE_MAX = 500
+FIRST_PAGE = 50
 _MESSAGE_ID_SIZE = 16
 _PLACE = struct.Struct(">QQ")
 _THREAD = struct.Struct(">Q")
@@ -72,6 +74,22 @@ class ChatHistory:
         more = _encode(_PLACE, rows[-1].position, rows[-1].row) if len(rows) == limit else None
         return MessagesResult(items=[names.message(row) for row in reversed(rows)], next_cursor=more)
 
+    async def oldest_first(
+        self, contact: str, after: tuple[int, int], limit: int
+    ) -> tuple[list[Message], tuple[int, int]]:
+        """Messages of a thread (named by its genesis primary) that follow a place, and the last one's place."""
+        genesis = parse_primary(contact)
+        return await self._db.read(partial(self._oldest_first, genesis.raw, after, _bounded(limit)))
+
+    def _oldest_first(
+        self, genesis: bytes, after: tuple[int, int], limit: int, tx: Transaction
+    ) -> tuple[list[Message], tuple[int, int]]:
+        thread = conversations.find(tx, genesis)
+        rows = [] if thread is None else messages.page_after(tx, thread.id, after, limit)
+        names = Names(tx, self._contacts)
+        place = (rows[-1].position, rows[-1].row) if rows else after
+        return [names.message(row) for row in rows], place
+
     async def message(self, message_id: str) -> MessageResult:
         """One message by its id, 32 hex digits.
 
@@ -109,6 +127,10 @@ class ChatHistory:
         return ConversationsResult(
             items=[item for thread in threads if (item := self._conversation(thread, tx))], next_cursor=more
         )
+
+    def latest(self, tx: Transaction) -> ConversationsResult:
+        """The first page of threads, in somebody else's transaction."""
+        return self._conversations(FIRST_PAGE, None, tx)
 
     def _conversation(self, thread: Thread, tx: Transaction) -> Conversation | None:
         contact = self._contacts.known(tx, PublicKey(thread.genesis))

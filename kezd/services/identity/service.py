@@ -109,6 +109,10 @@ class Identity:
         """The identity as it is now."""
         return show_identity(self._row, self._chain)
 
+    def shown(self, tx: Transaction) -> IdentityResult:
+        """The identity as it is in the state that `tx` sees; may run in a thread of the store."""
+        return show_identity(load_identity(tx), self._chain)
+
     @property
     def primary(self) -> PublicKey | None:
         """The genesis primary, None before there is an identity."""
@@ -123,6 +127,11 @@ class Identity:
     def active(self) -> ActiveIdentity | None:
         """What `wait_active` would return now, or None."""
         return active_identity(self._row, self._chain, self._signer)
+
+    @property
+    def record(self) -> VaultRecord:
+        """What the vault holds now, for the composition root, which backs it up."""
+        return self._record
 
     async def wait_active(self) -> ActiveIdentity:
         """Wait until there is a registered identity that no other installation has taken over."""
