@@ -3,6 +3,18 @@
 // A member with `?` may be left out of parameters, and may be missing from the results of an older daemon.
 // Results may have members, and enumerations values, that are not listed here: ignore them.
 
+/** A consumer is done with every event up to `seq`. Saying it twice, or late, changes nothing. */
+export interface AckParams {
+  consumer: string;
+  seq: number;
+}
+
+/** Where the consumer stands, durably. */
+export interface AckResult {
+  consumer: string;
+  acked: number;
+}
+
 /** Why sending to a contact stopped. */
 export interface Alarm {
   kind: "chain_invalid" | "fork" | "key_changed" | "rollback";
@@ -94,6 +106,18 @@ export interface BackupVerifyParams {
   passphrase: string;
 }
 
+/** Names a call of this connection. */
+export interface CancelParams {
+  /** The request's `id`. */
+  id: string | number | number;
+}
+
+/** Whether there was something to stop. */
+export interface CancelResult {
+  /** False when no call of that id waits: it has been answered, or was never made. */
+  found: boolean;
+}
+
 /** One check of `kez doctor`. */
 export interface Check {
   name: string;
@@ -106,6 +130,35 @@ export interface Check {
 export interface ClientInfo {
   name: string;
   version?: string;
+}
+
+/** A named place in the event log. */
+export interface Consumer {
+  name: string;
+  topics: Array<string>;
+  acked: number;
+  /** Events of its topics that it has not acknowledged. */
+  lag: number;
+  /** Events that it has not acknowledged are gone: `[events] keep_days` or `keep_mb` was reached. */
+  lost: boolean;
+  connected: boolean;
+  created_at: number;
+  /** When it was connected last, or acknowledged something. */
+  last_seen: number;
+}
+
+/** Names a consumer to be forgotten. */
+export interface ConsumerRef {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  consumer: string;
+}
+
+/** All consumers, by name; there are at most 64. */
+export interface ConsumersResult {
+  items: Array<Consumer>;
 }
 
 /** Somebody. `genesis` is the primary their chain began with, and their id everywhere. */
@@ -133,6 +186,15 @@ export interface ContactAddParams {
   dry_run?: boolean;
   /** A handle, or a contact URI `kez:alice@kez.lat?key=ed25519:…`, whose key has to be the one found. */
   handle: string;
+}
+
+/** How many contacts there are. */
+export interface ContactCounts {
+  accepted: number;
+  requests: number;
+  blocked: number;
+  /** Contacts at whom an alarm stands. */
+  alarms: number;
 }
 
 /** The person's answer to an alarm. */
@@ -226,6 +288,16 @@ export interface Done {
 
 /** A method without parameters. */
 export type Empty = Record<string, never>;
+
+/** A subscription has ended, and not because its reader was slow. */
+export interface EndedNotice {
+  subscription: string;
+  epoch: string;
+  /** Of the last event that was sent, or passed over as of another topic. */
+  last_seq: number;
+  /** `complete`: `follow` was false. `taken_over`: another subscription has the consumer's name now. */
+  reason: "complete" | "forgotten" | "taken_over";
+}
 
 /** One event of a subscription. */
 export interface EventNotice {
@@ -561,6 +633,18 @@ export interface Since {
   seq: number;
 }
 
+/** The state at one place in the log: with the events after it, nothing is missed and nothing counted twice. */
+export interface Snapshot {
+  identity: IdentityResult;
+  /** The first page, latest first, with unread counts. */
+  conversations: ConversationsResult;
+  /** Unread messages of all conversations. */
+  unread: number;
+  contacts: ContactCounts;
+  /** As they are now: links are not in the log. */
+  links: Array<LinkHealth>;
+}
+
 /** State of the profile. */
 export interface StateResult {
   state: string;
@@ -573,6 +657,12 @@ export type StoppingNotice = Record<string, never>;
 export interface SubscribeParams {
   topics: Array<string>;
   since?: Since | null;
+  /** A name of 1 to 64 characters of A-Z a-z 0-9 . _ - under which `events.ack` is remembered. A new one begins at `since`, at the snapshot, or now; a known one after what it acknowledged, unless `since` or `snapshot` says otherwise. Whoever had the name loses its subscription. */
+  consumer?: string | null;
+  /** Give what a front-end draws first, as it was at `seq`; the events go on from there. Not with `since`. */
+  snapshot?: boolean;
+  /** False: end after what the log has now, with `events.ended`. */
+  follow?: boolean;
 }
 
 /** The subscription and where the log stands; live events have a greater seq. */
@@ -580,7 +670,13 @@ export interface SubscribeResult {
   subscription: string;
   epoch: string;
   seq: number;
+  /** Seq from which on events of the topics are sent again; null when it begins live. */
   replayed_from?: number | null;
+  /** Seq of the oldest event that is kept; null before the first one. */
+  first_seq?: number | null;
+  /** Of a consumer: what it is done with. */
+  acked?: number | null;
+  snapshot?: Snapshot | null;
 }
 
 /** Names a subscription of this connection. */
@@ -611,6 +707,8 @@ export interface Methods {
   "session.initialize": { params: InitializeParams; result: InitializeResult };
   /** Open the vault of a locked profile. Scope: chat. */
   "session.unlock": { params: UnlockParams; result: StateResult };
+  /** Stop a call of this connection; it answers `cancelled`, or its result when it was done already. Scope: read. */
+  "rpc.cancel": { params: CancelParams; result: CancelResult };
   /** The OpenRPC document of this API. Scope: read. */
   "rpc.discover": { params: Empty; result: Document };
   /** Versions of daemon and API. Scope: read. */
@@ -659,10 +757,16 @@ export interface Methods {
   "chat.conversations": { params: PageParams; result: ConversationsResult };
   /** Mark messages as seen. Scope: chat. */
   "chat.read": { params: ReadParams; result: ReadResult };
-  /** Listen to events, from a place in the log on. Scope: read. */
+  /** Listen to events: from now on, from a place in the log, as a named consumer, or from a snapshot. Scope: read. */
   "events.subscribe": { params: SubscribeParams; result: SubscribeResult };
   /** Stop listening. Scope: read. */
   "events.unsubscribe": { params: SubscriptionRef; result: Done };
+  /** A named consumer is done with the events up to a seq. Scope: read. */
+  "events.ack": { params: AckParams; result: AckResult };
+  /** The named consumers, and how far each is behind. Scope: read. */
+  "events.consumers": { params: Empty; result: ConsumersResult };
+  /** Drop a named consumer; nothing is kept for it any more. Scope: chat. */
+  "events.forget": { params: ConsumerRef; result: Done };
   /** Write the profile, keys and all, to a file sealed with a passphrase. Scope: full. */
   "backup.create": { params: BackupCreateParams; result: BackupResult };
   /** Look through a backup to its last byte, and say what is in it. Scope: full. */
@@ -697,6 +801,8 @@ export interface Notifications {
   event: EventNotice;
   /** A subscription has ended: its reader was too slow. */
   "events.lagged": LaggedNotice;
+  /** A subscription has ended: complete, taken over, or forgotten. */
+  "events.ended": EndedNotice;
   /** The daemon stops. */
   "daemon.stopping": StoppingNotice;
   /** How far a call with a `progress_token` is. */

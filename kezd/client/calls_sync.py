@@ -39,6 +39,10 @@ class Rpc:
     def __init__(self, call: Callable[..., Any]) -> None:
         self._call = call
 
+    def cancel(self, **params: Unpack[s.CancelParams]) -> s.CancelResult:
+        """Stop a call of this connection; it answers `cancelled`, or its result when it was done already."""
+        return cast("s.CancelResult", self._call("rpc.cancel", **params))
+
     def discover(self) -> s.Document:
         """The OpenRPC document of this API."""
         return cast("s.Document", self._call("rpc.discover"))
@@ -181,12 +185,24 @@ class Events:
         self._call = call
 
     def subscribe(self, **params: Unpack[s.SubscribeParams]) -> s.SubscribeResult:
-        """Listen to events, from a place in the log on."""
+        """Listen to events: from now on, from a place in the log, as a named consumer, or from a snapshot."""
         return cast("s.SubscribeResult", self._call("events.subscribe", **params))
 
     def unsubscribe(self, **params: Unpack[s.SubscriptionRef]) -> s.Done:
         """Stop listening."""
         return cast("s.Done", self._call("events.unsubscribe", **params))
+
+    def ack(self, **params: Unpack[s.AckParams]) -> s.AckResult:
+        """A named consumer is done with the events up to a seq."""
+        return cast("s.AckResult", self._call("events.ack", **params))
+
+    def consumers(self) -> s.ConsumersResult:
+        """The named consumers, and how far each is behind."""
+        return cast("s.ConsumersResult", self._call("events.consumers"))
+
+    def forget(self, **params: Unpack[s.ConsumerRef]) -> s.Done:
+        """Drop a named consumer; nothing is kept for it any more."""
+        return cast("s.Done", self._call("events.forget", **params))
 
 
 class Backup:

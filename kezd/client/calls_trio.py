@@ -39,6 +39,10 @@ class Rpc:
     def __init__(self, call: Callable[..., Awaitable[Any]]) -> None:
         self._call = call
 
+    async def cancel(self, **params: Unpack[s.CancelParams]) -> s.CancelResult:
+        """Stop a call of this connection; it answers `cancelled`, or its result when it was done already."""
+        return cast("s.CancelResult", await self._call("rpc.cancel", **params))
+
     async def discover(self) -> s.Document:
         """The OpenRPC document of this API."""
         return cast("s.Document", await self._call("rpc.discover"))
@@ -181,12 +185,24 @@ class Events:
         self._call = call
 
     async def subscribe(self, **params: Unpack[s.SubscribeParams]) -> s.SubscribeResult:
-        """Listen to events, from a place in the log on."""
+        """Listen to events: from now on, from a place in the log, as a named consumer, or from a snapshot."""
         return cast("s.SubscribeResult", await self._call("events.subscribe", **params))
 
     async def unsubscribe(self, **params: Unpack[s.SubscriptionRef]) -> s.Done:
         """Stop listening."""
         return cast("s.Done", await self._call("events.unsubscribe", **params))
+
+    async def ack(self, **params: Unpack[s.AckParams]) -> s.AckResult:
+        """A named consumer is done with the events up to a seq."""
+        return cast("s.AckResult", await self._call("events.ack", **params))
+
+    async def consumers(self) -> s.ConsumersResult:
+        """The named consumers, and how far each is behind."""
+        return cast("s.ConsumersResult", await self._call("events.consumers"))
+
+    async def forget(self, **params: Unpack[s.ConsumerRef]) -> s.Done:
+        """Drop a named consumer; nothing is kept for it any more."""
+        return cast("s.Done", await self._call("events.forget", **params))
 
 
 class Backup:

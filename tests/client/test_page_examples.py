@@ -75,5 +75,6 @@ async def test_the_shell_example(tmp_path):
 
 
 def test_the_json_examples_are_json():
-    for example in examples("json"):
-        assert json.loads(example)["jsonrpc"] == "2.0"
+    shown = [json.loads(example) for example in examples("json")]
+    assert [example for example in shown if example.get("jsonrpc") == "2.0"]
+    assert all("jsonrpc" in example or set(example) == {"params", "result"} for example in shown)

@@ -3,12 +3,16 @@
 The other half is written by hand; `replace_generated` puts this one between its markers.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 Schema = dict[str, Any]
 
 BEGIN = "<!-- generated: everything from here on comes from the table (`make contract ANNOUNCE=1`) -->"
+
+_SAID_ABOVE = ("idempotency_key", "dry_run")
+"""Parameters that the line below the heading tells of."""
 
 
 class MissingMarkerError(ValueError):
@@ -96,20 +100,28 @@ def _method(method: Schema) -> str:
     standing = [f"scope `{method['x-scope']}`", f"since API {method['x-since']}"]
     if method["x-before-initialize"]:
         standing.append("allowed before `session.initialize`")
+    if method["x-idempotent-with-key"]:
+        standing.append("takes `idempotency_key`" + (" and `dry_run`" if method["x-dry-run"] else ""))
     if method["x-confirm"]:
         standing.append("waits for a person's yes")
     lines = [f"### {method['name']}\n", f"{method['summary']} ({', '.join(standing)})\n"]
     if method.get("deprecated"):
         lines.append(f"**Deprecated**: use {method['x-instead']}.\n")
-    if method["params"]:
-        lines.append(
-            _table(("param", "type", "what"), [_member_row(m, m["schema"]) for m in method["params"]])
-        )
+    shown = [member for member in method["params"] if member["name"] not in _SAID_ABOVE]
+    if shown:
+        lines.append(_table(("param", "type", "what"), [_member_row(m, m["schema"]) for m in shown]))
+    lines += [_example(example) for example in method.get("examples", ())]
     lines.append(f"Result: {_type(method['result']['schema'])}.")
     slugs = ", ".join(f"`{error['data']['slug']}`" for error in method["errors"])
     if slugs:
         lines.append(f"Errors: {slugs}.")
     return "\n".join(lines) + "\n"
+
+
+def _example(example: Schema) -> str:
+    params = {param["name"]: param["value"] for param in example["params"]}
+    shown = json.dumps({"params": params, "result": example["result"]["value"]}, indent=1, ensure_ascii=False)
+    return f"{example['name']}:\n\n```json\n{shown}\n```\n"
 
 
 def _member_row(member: Schema, schema: Schema) -> tuple[str, str, str]:
@@ -165,9 +177,7 @@ def _type(schema: Schema) -> str:
 
 
 def _json(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value)
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _anchor(heading: str) -> str:

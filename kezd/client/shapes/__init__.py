@@ -38,7 +38,20 @@ from kezd.client.shapes.contacts import (
     ContactVerifyParams,
 )
 from kezd.client.shapes.daemon import Check, DoctorResult, HealthResult, LinkHealth, VersionResult
-from kezd.client.shapes.events import Since, SubscribeParams, SubscribeResult, SubscriptionRef
+from kezd.client.shapes.events import (
+    AckParams,
+    AckResult,
+    Consumer,
+    ConsumerRef,
+    ConsumersResult,
+    ContactCounts,
+    EndedNotice,
+    Since,
+    Snapshot,
+    SubscribeParams,
+    SubscribeResult,
+    SubscriptionRef,
+)
 from kezd.client.shapes.identity import (
     IdentityConfirmParams,
     IdentityCreateParams,
@@ -63,6 +76,8 @@ from kezd.client.shapes.notifications import (
 from kezd.client.shapes.profiles import ProfileCreateParams, ProfileItem, ProfileRemoveParams, ProfilesResult
 from kezd.client.shapes.session import (
     ApiRange,
+    CancelParams,
+    CancelResult,
     ClientInfo,
     Document,
     InitializeParams,
@@ -73,6 +88,8 @@ from kezd.client.shapes.session import (
 )
 
 __all__ = [
+    "AckParams",
+    "AckResult",
     "Alarm",
     "ApiRange",
     "BackupContents",
@@ -81,10 +98,16 @@ __all__ = [
     "BackupRestoreResult",
     "BackupResult",
     "BackupVerifyParams",
+    "CancelParams",
+    "CancelResult",
     "Check",
     "ClientInfo",
+    "Consumer",
+    "ConsumerRef",
+    "ConsumersResult",
     "Contact",
     "ContactAddParams",
+    "ContactCounts",
     "ContactDecideParams",
     "ContactEvent",
     "ContactRef",
@@ -97,6 +120,7 @@ __all__ = [
     "DoctorResult",
     "Document",
     "Done",
+    "EndedNotice",
     "EventNotice",
     "ExportCreateParams",
     "ExportResult",
@@ -133,6 +157,7 @@ __all__ = [
     "SendParams",
     "SendResult",
     "Since",
+    "Snapshot",
     "StateResult",
     "SubscribeParams",
     "SubscribeResult",

@@ -13,6 +13,20 @@ class ApiRange(TypedDict):
     max: NotRequired[int]
 
 
+class CancelParams(TypedDict):
+    """Names a call of this connection."""
+
+    id: str | int | float
+    """The request's `id`."""
+
+
+class CancelResult(TypedDict):
+    """Whether there was something to stop."""
+
+    found: bool
+    """False when no call of that id waits: it has been answered, or was never made."""
+
+
 class ClientInfo(TypedDict):
     """Who calls."""
 
