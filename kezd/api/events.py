@@ -29,4 +29,5 @@ class Topic(Enum):
 EPHEMERAL = frozenset({Topic.LINK})
 EVENT = "event"
 LAGGED = "events.lagged"
+ENDED = "events.ended"
 STOPPING = "daemon.stopping"

@@ -7,7 +7,7 @@ Invariant: each `Topic` has exactly one row.
 from dataclasses import dataclass
 
 from kezd.api import types as t
-from kezd.api.events import EPHEMERAL, EVENT, LAGGED, STOPPING, Topic
+from kezd.api.events import ENDED, EPHEMERAL, EVENT, LAGGED, STOPPING, Topic
 
 DEPRECATED = "rpc.deprecated"
 PROGRESS = "$/progress"
@@ -46,6 +46,7 @@ TOPICS: tuple[TopicRow, ...] = (
 NOTIFICATIONS: tuple[Notification, ...] = (
     Notification(EVENT, t.EventNotice, "An event of a subscription."),
     Notification(LAGGED, t.LaggedNotice, "A subscription has ended: its reader was too slow."),
+    Notification(ENDED, t.EndedNotice, "A subscription has ended: complete, taken over, or forgotten."),
     Notification(STOPPING, t.StoppingNotice, "The daemon stops."),
     Notification(PROGRESS, t.ProgressNotice, "How far a call with a `progress_token` is."),
     Notification(DEPRECATED, t.DeprecatedNotice, "A method was called that is deprecated."),

@@ -75,6 +75,20 @@ def encode_notice(method: str, params: msgspec.Struct) -> bytes:
     return _encode(_Notification(method, params))
 
 
+def event_head(method: str, subscription: str, epoch: str) -> bytes:
+    """The part of an event's notification that all events of a subscription have in common."""
+    return b'{"jsonrpc":"2.0","method":%b,"params":{"subscription":%b,"epoch":%b,"seq":' % (
+        _encode(method),
+        _encode(subscription),
+        _encode(epoch),
+    )
+
+
+def encode_event(head: bytes, seq: int, topic: str, encoded: bytes, body: dict[str, Any]) -> bytes:
+    """An event's notification; `encoded` is the body as JSON, or empty when nobody has encoded it."""
+    return b'%b%d,"topic":%b,"event":%b}}' % (head, seq, _encode(topic), encoded or _encode(body))
+
+
 def error_data(error: KezdError) -> dict[str, Any]:
     """The `data` member: detail first, so that nothing in it can hide the contract's members."""
     data = {

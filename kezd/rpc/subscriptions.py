@@ -3,22 +3,25 @@
 The live queue is opened before the log is looked at, so that an event is either in the
 log already or still to come in the queue; seqs say which were both. A subscriber that
 falls behind loses its subscription (`events.lagged`), not events: it comes back with the
-seq it was told. Nothing here is ever waited for by a writer of events.
+seq it was told. Nothing here is ever waited for by a writer of events. Where a
+subscription begins is decided in `start`; what one is, in `subscriber`.
 """
 
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 import trio
 
-from kezd.api.events import EVENT, LAGGED, Topic
+from kezd.api import types as t
+from kezd.api.events import ENDED, LAGGED
 from kezd.errors import RequestError, Slug
 from kezd.rpc.outbox import Outbox
 from kezd.rpc.ports import EventLog
-from kezd.rpc.replies import encode_notification
-from kezd.runtime.bus import Event, Subscription
+from kezd.rpc.replies import encode_notice
+from kezd.rpc.start import check_consumer, check_topics, find_start
+from kezd.rpc.subscriber import Subscriber
+from kezd.runtime.bus import Event
 
 log = logging.getLogger(__name__)
 
@@ -28,16 +31,6 @@ SUBSCRIPTIONS = 32
 """Of one connection."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a subscription begins: `live` events have a greater seq than `seq`."""
-
-    subscription: str
-    epoch: str
-    seq: int
-    replayed_from: int | None
-
-
 class Subscriptions:
     """All subscriptions of a connection."""
 
@@ -45,7 +38,7 @@ class Subscriptions:
         self._nursery = nursery
         self._outbox = outbox
         self._wrap = wrap
-        self._open: dict[str, _Subscriber] = {}
+        self._open: dict[str, Subscriber] = {}
         self._count = 0
         self._held = 0
         self._released = trio.Event()
@@ -63,38 +56,38 @@ class Subscriptions:
         if not self._held:
             self._released.set()
 
-    async def open(self, events: EventLog, topics: list[str], epoch: str | None, since: int) -> Place:
+    async def open(self, events: EventLog, params: t.SubscribeParams) -> t.SubscribeResult:
         """Begin a subscription; its events follow the answer.
 
-        Args:
-            events: the profile's log.
-            topics: checked names.
-            epoch: of the client's cursor, None to begin live.
-            since: the seq after which to replay, if there is an epoch.
-
         Raises:
-            RequestError: `cannot_replay`, `busy`.
+            RequestError: `cannot_replay`, `busy`, `invalid_argument`.
         """
+        topics = frozenset(check_topics(params.topics))
+        name = check_consumer(params.consumer)
         if len(self._open) >= SUBSCRIPTIONS:
             raise RequestError(Slug.BUSY, f"{SUBSCRIPTIONS} subscriptions are open on this connection")
         with ExitStack() as stack:
             live = stack.enter_context(events.subscribe(topics))
-            first, last = await events.bounds()
-            position = last
-            if epoch is not None:
-                if epoch != events.epoch or since > last or since + 1 < first:
-                    raise RequestError(
-                        Slug.CANNOT_REPLAY,
-                        detail={"epoch": events.epoch, "first_seq": first, "last_seq": last},
-                    )
-                position = since
+            start = await find_start(events, params)
             self._count += 1
-            name = f"s{self._count}"
-            subscriber = _Subscriber(name, events, frozenset(topics), live, stack.pop_all(), position, last)
-            self._open[name] = subscriber
+            subscriber = Subscriber(
+                f"s{self._count}", events, topics, live, start.begin, start.last, follow=params.follow
+            )
+            if name is not None:
+                stack.callback(events.consumers.hold(name, subscriber.lose))
+            resources = stack.pop_all()
+        self._open[subscriber.name] = subscriber
         # The task first runs after the caller has queued its answer, as nothing awaits in between.
-        self._nursery.start_soon(self._run, subscriber)
-        return Place(name, events.epoch, last, None if epoch is None else since + 1)
+        self._nursery.start_soon(self._run, subscriber, resources)
+        return t.SubscribeResult(
+            subscription=subscriber.name,
+            epoch=events.epoch,
+            seq=start.last,
+            replayed_from=start.begin + 1 if start.replays else None,
+            first_seq=start.first if start.last else None,
+            acked=start.acked,
+            snapshot=start.snapshot,
+        )
 
     def close(self, name: str) -> None:
         """End a subscription; nothing of it is sent any more.
@@ -105,107 +98,76 @@ class Subscriptions:
         subscriber = self._open.pop(name, None)
         if subscriber is None:
             raise RequestError(Slug.NOT_FOUND, "no such subscription on this connection")
-        subscriber.ended = True
-        subscriber.scope.cancel()
+        subscriber.end()
 
-    async def _run(self, subscriber: "_Subscriber") -> None:
-        with subscriber.resources, subscriber.scope:
-            await self._released.wait()
-            if not await self._replay(subscriber) or not await self._live(subscriber):
-                self._send_lagged(subscriber)
+    async def _run(self, subscriber: Subscriber, resources: ExitStack) -> None:
+        with resources:
+            with subscriber.scope:
+                await self._released.wait()
+                if not await self._replay(subscriber) or not await self._live(subscriber):
+                    self._send_lagged(subscriber)
+            if subscriber.reason is not None:
+                await self._released.wait()
+                self._send_ended(subscriber, subscriber.reason)
         self._open.pop(subscriber.name, None)
 
-    async def _replay(self, subscriber: "_Subscriber") -> bool:
+    async def _replay(self, subscriber: Subscriber) -> bool:
         """Send what the log has up to `subscriber.until`; False when a part is gone from it."""
         while subscriber.position < subscriber.until:
             await self._outbox.wait_room()
             oldest, page = await subscriber.events.after(subscriber.position, subscriber.topics, REPLAY_PAGE)
             if oldest > subscriber.position + 1:
                 return False
-            self._send(subscriber, page)
-            whole = len(page) < REPLAY_PAGE
-            subscriber.position = max(subscriber.until if whole else 0, page[-1].seq if page else 0)
+            await self._send(subscriber, page)
+            if len(page) < REPLAY_PAGE:
+                subscriber.position = max(subscriber.position, subscriber.until)
         return True
 
-    async def _live(self, subscriber: "_Subscriber") -> bool:
+    async def _live(self, subscriber: Subscriber) -> bool:
         """Send what is committed from now on; returns (False) when the subscriber lagged."""
+        if not subscriber.follow:
+            subscriber.reason = "complete"
+            return True
         while batch := await subscriber.live.receive_batch():
-            self._send(subscriber, [e for e in batch if not e.seq or e.seq > subscriber.position])
-            subscriber.position = max(subscriber.position, batch[-1].seq)
+            await self._send(subscriber, batch)
             await self._outbox.wait_room()
         return not subscriber.live.lagged
 
-    def _send(self, subscriber: "_Subscriber", events: list[Event]) -> None:
-        if subscriber.ended:
-            return
+    async def _send(self, subscriber: Subscriber, events: list[Event]) -> None:
+        """Hand over what was not sent before, waiting whenever too much waits to be written."""
         for event in events:
-            params = {
-                "subscription": subscriber.name,
-                "epoch": subscriber.events.epoch,
-                "seq": event.seq,
-                "topic": event.topic,
-                "event": event.body,
-            }
-            self._outbox.put(self._wrap(encode_notification(EVENT, params)))
+            if event.seq and event.seq <= subscriber.position:
+                continue
+            if self._outbox.full:
+                await self._outbox.wait_room()
+            if subscriber.ended:
+                return
+            self._outbox.put(self._wrap(subscriber.encode(event)))
+            subscriber.position = max(subscriber.position, event.seq)
         self._outbox.flush()
 
-    def _send_lagged(self, subscriber: "_Subscriber") -> None:
+    def _send_lagged(self, subscriber: Subscriber) -> None:
         if subscriber.ended:
             return
         log.info("a subscriber lagged", extra={"last_seq": subscriber.position})
-        params = {
-            "subscription": subscriber.name,
-            "epoch": subscriber.events.epoch,
-            "last_seq": subscriber.position,
-        }
-        self._outbox.put(self._wrap(encode_notification(LAGGED, params)))
-        self._outbox.flush()
-
-
-class _Subscriber:
-    """One subscription while it lives."""
-
-    __slots__ = ("ended", "events", "live", "name", "position", "resources", "scope", "topics", "until")
-
-    def __init__(
-        self,
-        name: str,
-        events: EventLog,
-        topics: frozenset[str],
-        live: Subscription,
-        resources: ExitStack,
-        position: int,
-        until: int,
-    ) -> None:
-        self.name = name
-        self.events = events
-        self.topics = topics
-        self.live = live
-        self.resources = resources
-        self.position = position
-        """Seq of the last event that was sent or is not for this subscriber."""
-        self.until = until
-        """Where the replay ends."""
-        self.scope = trio.CancelScope()
-        self.ended = False
-
-
-def check_topics(topics: list[str]) -> list[str]:
-    """The topics, if all are known.
-
-    Raises:
-        RequestError: `invalid_argument` naming the first unknown one.
-    """
-    known = {topic.value for topic in Topic}
-    for topic in topics:
-        if topic not in known:
-            raise RequestError(
-                Slug.INVALID_ARGUMENT,
-                f"`topics`: there is no topic of that name; known: {', '.join(sorted(known))}",
-                detail={"field": "topics"},
-            )
-    if not topics:
-        raise RequestError(
-            Slug.INVALID_ARGUMENT, "`topics` must name at least one", detail={"field": "topics"}
+        self._notify(
+            LAGGED,
+            t.LaggedNotice(
+                subscription=subscriber.name, epoch=subscriber.events.epoch, last_seq=subscriber.position
+            ),
         )
-    return topics
+
+    def _send_ended(self, subscriber: Subscriber, reason: t.EndReason) -> None:
+        self._notify(
+            ENDED,
+            t.EndedNotice(
+                subscription=subscriber.name,
+                epoch=subscriber.events.epoch,
+                last_seq=subscriber.position,
+                reason=reason,
+            ),
+        )
+
+    def _notify(self, method: str, notice: t.Result) -> None:
+        self._outbox.put(self._wrap(encode_notice(method, notice)))
+        self._outbox.flush()

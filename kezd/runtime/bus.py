@@ -6,7 +6,6 @@ bounded queue, and one that falls behind is marked lagged and closed. Not a stor
 subscriber that lagged reads the log again from its last seq.
 """
 
-from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,8 @@ class Event:
     topic: str
     body: dict[str, Any]
     key: str = ""
+    encoded: bytes = b""
+    """The body as JSON, when whoever made the event had it; each subscriber is sent these bytes."""
 
 
 class Subscription:
@@ -34,25 +35,32 @@ class Subscription:
     def __init__(self, topics: frozenset[str], limit: int) -> None:
         self._topics = topics
         self._limit = limit
-        self._queue: deque[Event] = deque()
+        self._queue: list[Event] = []
+        self._places: dict[tuple[str, str], int] = {}
+        """Where in the queue the ephemeral events stand, by topic and key."""
         self._wake = trio.Event()
         self._closed = False
         self.lagged = False
         self.last_seq = 0
         """Seq of the last durable event taken out."""
 
+    @property
+    def waiting(self) -> int:
+        """Length of the queue, never over its limit."""
+        return len(self._queue)
+
     def offer(self, event: Event) -> None:
         """Queue it, coalescing ephemeral ones by (topic, key); past the limit: lagged."""
         if self._closed or event.topic not in self._topics:
             return
         if not event.seq:
-            for i, waiting in enumerate(self._queue):
-                if not waiting.seq and (waiting.topic, waiting.key) == (event.topic, event.key):
-                    self._queue[i] = event
-                    return
+            place = self._places.setdefault((event.topic, event.key), len(self._queue))
+            if place < len(self._queue):
+                self._queue[place] = event
+                return
         if len(self._queue) >= self._limit:
             self.lagged = True
-            self._queue.clear()
+            self._clear()
             self.close()
             return
         self._queue.append(event)
@@ -71,11 +79,15 @@ class Subscription:
                 return []
             self._wake = trio.Event()
             await self._wake.wait()
-        batch = list(self._queue)
-        self._queue.clear()
+        batch = self._clear()
         for event in batch:
             self.last_seq = max(self.last_seq, event.seq)
         return batch
+
+    def _clear(self) -> list[Event]:
+        taken, self._queue = self._queue, []
+        self._places.clear()
+        return taken
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         """The events one by one."""
@@ -93,9 +105,15 @@ class Bus:
 
     def publish(self, events: Iterable[Event]) -> None:
         """Hand committed (or ephemeral) events to every subscriber. Never blocks."""
+        subscriptions = tuple(self._subscriptions)
         for event in events:
-            for subscription in tuple(self._subscriptions):
+            for subscription in subscriptions:
                 subscription.offer(event)
+
+    @property
+    def waiting(self) -> list[int]:
+        """Length of each subscriber's queue, longest first."""
+        return sorted((subscription.waiting for subscription in self._subscriptions), reverse=True)
 
     @contextmanager
     def subscribe(self, topics: Iterable[str]) -> Iterator[Subscription]:

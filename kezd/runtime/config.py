@@ -21,6 +21,7 @@ from kezd.runtime.settings import (
     ChatSettings,
     Check,
     ContactsSettings,
+    EventsSettings,
     HomeSettings,
     LogSettings,
     ProfilesSettings,
@@ -61,6 +62,7 @@ class Config:
     vault: VaultSettings = field(default_factory=VaultSettings)
     chat: ChatSettings = field(default_factory=ChatSettings)
     contacts: ContactsSettings = field(default_factory=ContactsSettings)
+    events: EventsSettings = field(default_factory=EventsSettings)
     rpc: RpcSettings = field(default_factory=RpcSettings)
     log: LogSettings = field(default_factory=LogSettings)
     profiles: ProfilesSettings = field(default_factory=ProfilesSettings)

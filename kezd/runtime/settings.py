@@ -108,6 +108,22 @@ class ContactsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventsSettings:
+    """The section [events]: how much of the event log is kept for programs that were away."""
+
+    keep_count: int = field(
+        default=200_000,
+        metadata=_doc("events kept; more while a named consumer has not acknowledged them", Range(1, 10**9)),
+    )
+    keep_days: float = field(
+        default=90.0, metadata=_doc("days that an event is kept, whoever waits for it", Range(0.001, 36_500))
+    )
+    keep_mb: int = field(
+        default=256, metadata=_doc("MiB of events kept, whoever waits for them", Range(1, 1_000_000))
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RpcSettings:
     """The section [rpc]."""
 

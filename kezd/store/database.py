@@ -65,12 +65,13 @@ class Transaction:
         Returns:
             The event's seq.
         """
+        encoded = msgspec.json.encode(body)
         seq = self._connection.execute(
             # the highest seq is never deleted, so SQLite's next rowid is the next seq
             "INSERT INTO events (topic, body, created_at) VALUES (?, ?, ?)",
-            (topic, msgspec.json.encode(body).decode(), self.now),
+            (topic, encoded.decode(), self.now),
         ).lastrowid
-        self.events.append(Event(seq, topic, body))
+        self.events.append(Event(seq, topic, body, encoded=encoded))
         return cast("int", seq)
 
 
@@ -203,12 +204,16 @@ class _Worker:
             trio.lowlevel.reschedule(job.task, result)
 
     def _read(self, jobs: list[_Job]) -> tuple[_Finished, list[Event]]:
-        transaction = Transaction(self._connection, self._clock.now())
-        return [(job, self._attempt(job, transaction)) for job in jobs], []
+        """Each job in a transaction of its own: all that it reads is one committed state."""
+        return [(job, self._attempt(job)) for job in jobs], []
 
-    def _attempt(self, job: _Job, transaction: Transaction) -> outcome.Outcome[Any]:
+    def _attempt(self, job: _Job) -> outcome.Outcome[Any]:
         try:
-            return outcome.Value(job.function(transaction))
+            self._connection.execute("BEGIN")
+            try:
+                return outcome.Value(job.function(Transaction(self._connection, self._clock.now())))
+            finally:
+                self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - carried to the task that asked
             return outcome.Error(translate(error))
 
@@ -311,7 +316,7 @@ class Database:
         return await self._writer.run(function, then)
 
     async def read(self, function: Callable[[Transaction], T]) -> T:
-        """Run `function` against the last committed state and return its result."""
+        """Run `function` against the last committed state, the same for all it reads; return its result."""
         return await self._reader.run(function)
 
 

@@ -1,12 +1,15 @@
-"""The durable event log behind `events.subscribe`: reading it again, and cutting off its old end.
+"""The durable event log behind `events.subscribe`, read again.
 
-Not here: writing it, which is `Transaction.emit` in the transaction of the effect.
-Invariant: seqs between the oldest kept and the head have no holes.
+Not here: writing it, which is `Transaction.emit` in the transaction of the effect, and
+cutting off its old end (`retention`). Invariant: seqs between the oldest kept and the head
+have no holes.
 """
 
 import json
 from collections.abc import Collection
 from typing import NamedTuple
+
+import msgspec
 
 from kezd.runtime.bus import Event
 from kezd.store.database import Transaction
@@ -21,7 +24,10 @@ class Span(NamedTuple):
 
 def span(tx: Transaction) -> Span:
     """Seq of the oldest event kept and of the newest."""
-    row = tx.one("SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM events")
+    # two look-ups at the ends of the table: min and max in one statement would read all of it
+    row = tx.one(
+        "SELECT coalesce((SELECT min(seq) FROM events), 0), coalesce((SELECT max(seq) FROM events), 0)"
+    )
     assert row is not None
     return Span._make(row)
 
@@ -33,11 +39,9 @@ def after(tx: Transaction, seq: int, topics: Collection[str], limit: int) -> lis
         " ORDER BY seq LIMIT ?",
         (seq, json.dumps(sorted(topics)), limit),
     )
-    return [Event(row[0], row[1], json.loads(row[2])) for row in rows]
+    return [_event(*row) for row in rows]
 
 
-def prune(tx: Transaction, keep: int) -> int:
-    """Drop all but the newest `keep` (at least 1, so that seqs go on); returns how many went."""
-    head = span(tx).head
-    dropped: int = tx.execute("DELETE FROM events WHERE seq <= ?", (head - max(keep, 1),)).rowcount
-    return dropped
+def _event(seq: int, topic: str, body: str) -> Event:
+    encoded = body.encode()
+    return Event(seq, topic, msgspec.json.decode(encoded), encoded=encoded)

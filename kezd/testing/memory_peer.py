@@ -5,8 +5,7 @@ results, a handler that waits until it is told to go on); the rest answers const
 for tests of behaviour: those run the real daemon.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import trio
@@ -14,7 +13,7 @@ import trio
 from kezd.api import types as t
 from kezd.errors import AccessError, RequestError, Slug
 from kezd.rpc.ports import ProfileState
-from kezd.runtime.bus import Bus, Event, Subscription
+from kezd.testing.memory_log import MemoryLog
 
 PRIMARY = "ed25519:" + "ab" * 32
 CONTACT = t.Contact(
@@ -43,41 +42,6 @@ def message(text: str, number: int = 1) -> t.Message:
         state="queued",
         position=number,
     )
-
-
-class MemoryLog:
-    """An event log in a list."""
-
-    epoch = "e1"
-
-    def __init__(self, queue_limit: int = 1024) -> None:
-        self.bus = Bus(queue_limit)
-        self.kept: list[Event] = []
-        self.last = 0
-
-    def append(self, topic: str, body: dict[str, Any]) -> None:
-        """Commit and publish an event."""
-        self.last += 1
-        event = Event(self.last, topic, body)
-        self.kept.append(event)
-        self.bus.publish([event])
-
-    @contextmanager
-    def subscribe(self, topics: Iterable[str]) -> Iterator[Subscription]:
-        """A queue of what comes."""
-        with self.bus.subscribe(topics) as subscription:
-            yield subscription
-
-    async def bounds(self) -> tuple[int, int]:
-        """First and last kept."""
-        await trio.lowlevel.checkpoint()
-        return (self.kept[0].seq if self.kept else self.last + 1), self.last
-
-    async def after(self, seq: int, topics: Collection[str], limit: int) -> tuple[int, list[Event]]:
-        """A page."""
-        await trio.lowlevel.checkpoint()
-        oldest, _ = await self.bounds()
-        return oldest, [e for e in self.kept if e.seq > seq and e.topic in topics][:limit]
 
 
 class MemoryProfile:

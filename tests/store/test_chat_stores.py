@@ -14,7 +14,7 @@ def opened(path):
     return Database.open(path / "peer.db", bytes(32), SystemClock(), Bus())
 
 
-async def test_the_event_log_is_read_by_topic_and_cut_from_its_old_end(tmp_path):
+async def test_the_event_log_is_read_by_topic(tmp_path):
     with trio.fail_after(10):
         async with opened(tmp_path) as db:
             assert await db.read(events.span) == (0, 0)
@@ -30,10 +30,6 @@ async def test_the_event_log_is_read_by_topic_and_cut_from_its_old_end(tmp_path)
                 (6, "odd", {"number": 5}),
                 (8, "odd", {"number": 7}),
             ]
-            assert await db.write(lambda tx: events.prune(tx, 3)) == 7
-            assert await db.write(lambda tx: events.prune(tx, 0)) == 2
-            assert await db.read(events.span) == (10, 10)
-            assert await db.write(lambda tx: tx.emit("odd", {})) == 11
 
 
 async def test_a_savepoint_takes_back_rows_and_events(tmp_path):

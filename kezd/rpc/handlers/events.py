@@ -3,24 +3,11 @@
 from kezd.api import types as t
 from kezd.rpc.dispatch import Handler
 from kezd.rpc.session import Session
-from kezd.rpc.subscriptions import check_topics
 
 
 async def subscribe(session: Session, params: t.SubscribeParams) -> t.SubscribeResult:
-    """Begin a subscription, after a place in the log or from now on."""
-    since = params.since
-    place = await session.subscriptions.open(
-        session.profile.events,
-        check_topics(params.topics),
-        None if since is None else since.epoch,
-        0 if since is None else since.seq,
-    )
-    return t.SubscribeResult(
-        subscription=place.subscription,
-        epoch=place.epoch,
-        seq=place.seq,
-        replayed_from=place.replayed_from,
-    )
+    """Begin a subscription; its events follow the answer."""
+    return await session.subscriptions.open(session.profile.events, params)
 
 
 async def unsubscribe(session: Session, params: t.SubscriptionRef) -> t.Done:
@@ -29,7 +16,27 @@ async def unsubscribe(session: Session, params: t.SubscriptionRef) -> t.Done:
     return t.Done()
 
 
+async def ack(session: Session, params: t.AckParams) -> t.AckResult:
+    """Done with everything up to a seq."""
+    acked = await session.profile.events.consumers.ack(params.consumer, params.seq)
+    return t.AckResult(consumer=params.consumer, acked=acked)
+
+
+async def consumers(session: Session, _params: t.Empty) -> t.ConsumersResult:
+    """All of them."""
+    return t.ConsumersResult(items=await session.profile.events.consumers.list())
+
+
+async def forget(session: Session, params: t.ConsumerRef) -> t.Done:
+    """Drop one."""
+    await session.profile.events.consumers.forget(params.consumer)
+    return t.Done()
+
+
 HANDLERS: dict[str, Handler] = {
     "events.subscribe": subscribe,
     "events.unsubscribe": unsubscribe,
+    "events.ack": ack,
+    "events.consumers": consumers,
+    "events.forget": forget,
 }

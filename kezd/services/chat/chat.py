@@ -31,10 +31,10 @@ from kezd.services.chat.outgoing import Queued, check_text, preview, queue_text
 from kezd.services.chat.pacing import Pacer
 from kezd.services.chat.receipts import Flushed, flush_owed
 from kezd.services.chat.sealing import Entropy, Sealer
-from kezd.services.chat.seen import admit, mark_seen
+from kezd.services.chat.seen import SEEN_LIMIT, admit, mark_seen
 from kezd.services.chat.steady import SteadyClock
 from kezd.services.ports import ContactBook, MessageTransport
-from kezd.store import conversations, events, idempotency, messages, streams
+from kezd.store import conversations, messages, streams
 from kezd.store.database import Database, Transaction
 from kezd.store.idempotency import Once, recall, remember
 from kezd.store.streams import Undecoded
@@ -46,9 +46,6 @@ RECEIPTS_ENOUGH = 200
 """Receipts that are sent together without waiting for more."""
 STUCK_RETRY = 60.0
 """Seconds until receipts that had no route are tried again without a reason."""
-HOUSEKEEPING = 3600.0
-EVENTS_KEPT = 200_000
-"""Events that a client which was away can catch up with."""
 
 
 class Chat(ChatHistory):
@@ -112,7 +109,6 @@ class Chat(ChatHistory):
                 self._receive_loop,
                 self._receipts_loop,
                 self._contacts_loop,
-                self._housekeeping_loop,
             ):
                 nursery.start_soon(endless, loop, name=loop.__qualname__)
             yield self
@@ -154,20 +150,24 @@ class Chat(ChatHistory):
         genesis = await self._db.read(partial(self._contacts.named, name=contact))
         if dry_run:
             return ReadResult(marked=await self._db.read(partial(_count_unseen, genesis, up_to)))
-        earlier = await self._db.read(partial(recall, once=once))
-        if earlier is not None:
-            return ReadResult(**earlier)
-        marked = 0
-        while count := await self._db.write(partial(self._mark_seen, genesis, up_to)):
-            marked += count
-        if marked:
-            self._receipts_bell.ring()
-        result = ReadResult(marked=marked)
-        await self._db.write(partial(remember, once=once, result={"marked": marked}))
-        return result
+        earlier = await self._db.read(partial(recall, once=once)) or {"marked": 0, "more": True}
+        marked: int = earlier["marked"]
+        more: bool = earlier.get("more", False)
+        while more:
+            count = await self._db.write(partial(self._mark_seen, genesis, up_to, once, marked))
+            marked, more = marked + count, count == SEEN_LIMIT
+            if count:
+                self._receipts_bell.ring()
+        return ReadResult(marked=marked)
 
-    def _mark_seen(self, genesis: PublicKey, up_to: int | None, tx: Transaction) -> int:
-        return mark_seen(tx, self._contacts, genesis, up_to, receipts_wanted=self._settings.read_receipts)
+    def _mark_seen(
+        self, genesis: PublicKey, up_to: int | None, once: Once | None, before: int, tx: Transaction
+    ) -> int:
+        """One step; the key remembers how far it got, so that a killed call goes on where it was."""
+        wanted = self._settings.read_receipts
+        count = mark_seen(tx, self._contacts, genesis, up_to, receipts_wanted=wanted)
+        remember(tx, once, {"marked": before + count, "more": count == SEEN_LIMIT})
+        return count
 
     async def _receive_loop(self) -> None:
         await self._reopen()
@@ -239,12 +239,6 @@ class Chat(ChatHistory):
             self._stuck.discard(conversation)
             self._outbox.hurry(conversation)
             self._receipts_bell.ring()
-
-    async def _housekeeping_loop(self) -> None:
-        while True:
-            await write_patiently(self._db, idempotency.forget_old)
-            await write_patiently(self._db, partial(events.prune, keep=EVENTS_KEPT))
-            await trio.sleep(HOUSEKEEPING)
 
 
 def _genesis(event: dict[str, Any]) -> PublicKey:
