@@ -13,7 +13,7 @@ import json
 import os
 import socket
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from kezd.client.wire import (
@@ -36,7 +36,12 @@ TIMEOUT = 60.0
 """Seconds that an answer may take."""
 CONNECT_TIMEOUT = 5.0
 
+PROGRESS = "$/progress"
+PROGRESS_TOKEN = "progress"
+"""One is enough: a connection has one call at a time."""
+
 Json = dict[str, Any]
+Report = Callable[[int, int | None, str, str], None]
 
 
 class Client:
@@ -48,6 +53,7 @@ class Client:
         self._buffer = bytearray()
         self._last_id = 0
         self._notifications: deque[Json] = deque()
+        self._report: Report | None = None
         self.session: Json = {}
         """The answer to `session.initialize`."""
 
@@ -141,6 +147,8 @@ class Client:
             message = self._receive()
             if message.get("method") == DEPRECATED:
                 warn_deprecated(message["params"])
+            elif message.get("method") == PROGRESS:
+                self._told(message["params"])
             elif "method" in message:
                 self._notifications.append(message)
             elif message.get("id") in (self._last_id, None):
@@ -148,6 +156,30 @@ class Client:
                     raise error_from_wire(message["error"])
                 result: Json = message["result"]
                 return result
+
+    def call_long(self, method: str, report: Report, **params: Any) -> Json:
+        """Call a method that may take long: no time-out, and `report` is told how far it is.
+
+        Args:
+            method: one that takes `progress_token`.
+            report: called with done, total (None when unknown), what is being done, and the unit.
+            params: of the method.
+
+        Raises:
+            KezdError: as `call`.
+        """
+        self._report = report
+        self._sock.settimeout(None)
+        try:
+            return self.call(method, progress_token=PROGRESS_TOKEN, **params)
+        finally:
+            self._report = None
+            self._sock.settimeout(self._timeout)
+
+    def _told(self, notice: Json) -> None:
+        value = notice["value"]
+        if self._report is not None and notice["token"] == PROGRESS_TOKEN:
+            self._report(value["done"], value.get("total"), value["text"], value["unit"])
 
     def events(self, topics: list[str], since: Json | None = None) -> Iterator[Json]:
         """Subscribe, and yield events (`{epoch, seq, topic, event}`) as they come, for good.

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from kez_cli.command import Command
 from kez_cli.context import Context
+from kez_cli.default_profile import current_profile
 from kez_cli.terminal import note, show
 from kezd.errors import KezdError, RequestError, Slug
 
@@ -48,7 +49,9 @@ def _common() -> argparse.ArgumentParser:
     )
     group = parser.add_argument_group("everywhere")
     group.add_argument("--json", action="store_true", help="print the RPC result as JSON")
-    group.add_argument("--profile", metavar="NAME", help="which identity of this kezd (default: default)")
+    group.add_argument(
+        "--profile", metavar="NAME", help="which identity of this kezd (default: by kez profile switch)"
+    )
     group.add_argument("--home-dir", metavar="DIR", help="the KEZD_HOME of the kezd to talk to")
     group.add_argument(
         "--color", choices=("auto", "always", "never"), help="default: auto; NO_COLOR is obeyed"
@@ -68,6 +71,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "add",
         "contacts",
     ),
+    "safety": ("safety",),
+    "code": ("qr",),
     "chat": (
         "send",
         "listen",
@@ -79,6 +84,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "doctor",
         "version",
     ),
+    "profiles": ("profile",),
+    "backup": ("backup", "export"),
     "rpc": ("rpc",),
     "completion": ("completion",),
     "topics": ("help",),
@@ -205,11 +212,12 @@ def _parse(given: Sequence[str]) -> argparse.Namespace:
 
 def _defaults(options: argparse.Namespace) -> argparse.Namespace:
     """Fill in what was given neither before nor behind the command."""
-    for name, value in {"json": False, "profile": "default", "home_dir": None, "color": "auto"}.items():
+    for name, value in {"json": False, "profile": None, "home_dir": None, "color": "auto"}.items():
         if not hasattr(options, name):
             setattr(options, name, value)
     if options.home_dir:
         os.environ["KEZD_HOME"] = options.home_dir
+    options.profile = options.profile or current_profile(os.environ)
     return options
 
 
