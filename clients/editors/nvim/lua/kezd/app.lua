@@ -220,26 +220,35 @@ end
 -- @param who a handle or a key
 -- @param modifiers of the command
 function App:open(who, modifiers)
-  self.session:call("contacts.show", { contact = who }, function(err, contact)
-    if err then
-      self.notices:error(err)
+  self.model:know_self(function(unknown)
+    if unknown then
+      self.notices:error(unknown)
       return
     end
-    local conversation = self.conversations[contact.genesis]
-    if not conversation then
-      self.model.by_genesis[contact.genesis] = contact
-      conversation = Conversation.new(self, contact)
-      self.conversations[contact.genesis] = conversation
-      conversation:load()
-    end
-    local current = self:current()
-    if current ~= conversation then
-      self:_make_room(modifiers or "")
-    end
-    layout.show(conversation)
-    conversation:draw()
-    conversation:looked()
+    self.session:call("contacts.show", { contact = who }, function(err, contact)
+      if err then
+        self.notices:error(err)
+      else
+        self:_open(contact, modifiers or "")
+      end
+    end)
   end)
+end
+
+function App:_open(contact, modifiers)
+  local conversation = self.conversations[contact.genesis]
+  if not conversation then
+    self.model.by_genesis[contact.genesis] = contact
+    conversation = Conversation.new(self, contact)
+    self.conversations[contact.genesis] = conversation
+    conversation:load()
+  end
+  if self:current() ~= conversation then
+    self:_make_room(modifiers)
+  end
+  layout.show(conversation)
+  conversation:draw()
+  conversation:looked()
 end
 
 --- Send a text to somebody, and say what became of it.

@@ -92,9 +92,11 @@ function Conversation:reload()
   self:_fetch(nil)
 end
 
---- Take an event's message; `draw` shows it.
+--- Take an event's message; `draw` shows it. What belongs to a page not fetched yet comes with that page.
 function Conversation:take(message)
-  if self.loaded then
+  local first = self.messages[1]
+  local further_up = self.cursor and first and message.position < first.position
+  if self.loaded and not further_up then
     self:_put(message)
     self.stale = true
   end

@@ -7,7 +7,7 @@ local M = {}
 
 local COMPOSE_HEIGHT = 4
 local WINDOW = "setlocal wrap linebreak breakindent nolist nonumber norelativenumber nospell"
-  .. " foldcolumn=0 signcolumn=no colorcolumn= nocursorline conceallevel=0 foldmethod=manual"
+  .. " foldcolumn=0 signcolumn=no colorcolumn= nocursorline conceallevel=0 foldmethod=manual fillchars=eob:\\ "
 
 local placeholder = vim.api.nvim_create_namespace("kezd.placeholder")
 
@@ -52,7 +52,10 @@ function M.draw_placeholder(conversation)
   vim.api.nvim_buf_clear_namespace(buffer, placeholder, 0, -1)
   local lines = vim.api.nvim_buf_get_lines(buffer, 0, 2, false)
   if #lines == 1 and lines[1] == "" then
-    local hint = ("to %s: %s sends"):format(conversation:name(), conversation.app.config.send_key)
+    local send_key = conversation.app.config.send_key:gsub("^<[Cc]%-(.)>$", function(letter)
+      return "Ctrl-" .. letter:upper()
+    end)
+    local hint = ("to %s: %s sends, Enter is a new line"):format(conversation:name(), send_key)
     vim.api.nvim_buf_set_extmark(buffer, placeholder, 0, 0, {
       virt_text = { { hint, "KezHint" } },
       virt_text_pos = "overlay",

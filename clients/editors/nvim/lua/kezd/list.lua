@@ -139,7 +139,7 @@ end
 --- Show the list in the current window.
 function List:open()
   vim.api.nvim_win_set_buf(0, self.buffer)
-  vim.cmd("setlocal nowrap nolist nonumber norelativenumber nospell foldcolumn=0 signcolumn=no cursorline")
+  vim.cmd("setlocal nowrap nolist nonumber norelativenumber nospell foldcolumn=0 signcolumn=no cursorline fillchars=eob:\\ ")
   self:draw()
   for row in ipairs(self.screen.lines) do
     if self.rows[row] then

@@ -124,15 +124,24 @@ function Model:_fetch_contacts()
   end)
 end
 
-function Model:_fetch_identity()
-  if self.session.rpc then
-    self.session.rpc:call("identity.show", {}, function(err, identity)
-      if not err then
-        self.identity = identity
-        self.changed("identity")
-      end
-    end)
+--- `done(err)` once it is known who the person is: names are written by it.
+function Model:know_self(done)
+  if self.identity then
+    done(nil)
+    return
   end
+  self.session:call("identity.show", {}, function(err, identity)
+    self.identity = identity or self.identity
+    done(err)
+  end)
+end
+
+function Model:_fetch_identity()
+  self:know_self(function(err)
+    if not err then
+      self.changed("identity")
+    end
+  end)
 end
 
 function Model:_fetch_links()

@@ -138,7 +138,7 @@ function M.lines(view)
     previous = message
   end
   if last_read then
-    local line = vim.tbl_extend("force", out[last_read], { tail = { "read", "KezRead" } })
+    local line = vim.tbl_extend("force", out[last_read], { tail = { "· read", "KezRead" } })
     out[last_read] = line
   end
   for _, waiting in ipairs(view.pending) do
