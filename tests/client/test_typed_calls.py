@@ -11,9 +11,9 @@ import pytest
 import trio
 
 from kezd.api import types as t
-from kezd.api.methods import METHODS
+from kezd.api.methods import API_VERSION, METHODS
 from kezd.api.notifications import NOTIFICATIONS, TOPICS
-from kezd.client import calls_sync, calls_trio, shapes
+from kezd.client import calls_sync, calls_trio, shapes, wire
 from kezd.client.sync import Client
 from kezd.client.trio_client import open_client
 from kezd.testing.rpc_driver import open_rpc
@@ -41,6 +41,10 @@ def test_each_method_has_a_typed_call_that_sends_what_it_is_given(method):
     waited = getattr(getattr(calls_trio.Api(record(calls)), noun), verb)
     assert inspect.iscoroutinefunction(waited)
     assert inspect.signature(waited) == inspect.signature(typed)
+
+
+def test_the_clients_speak_the_newest_version():
+    assert (wire.API_MIN, wire.API_MAX) == (1, API_VERSION)
 
 
 def test_nothing_is_left_over():
