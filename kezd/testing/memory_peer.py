@@ -52,6 +52,8 @@ class MemoryProfile:
     def __init__(self, log: MemoryLog) -> None:
         self.state = ProfileState.OPEN
         self.log = log
+        self.contact = CONTACT
+        self.decided: list[tuple[str, str | None]] = []
         self.sent: list[str] = []
         self.remembered: dict[str, tuple[Any, dict[str, Any]]] = {}
         self.gate = trio.Event()
@@ -113,7 +115,7 @@ class MemoryProfile:
 
     async def show(self, name: str | None = None) -> Any:
         """The identity, or a contact when there is a name."""
-        return t.IdentityResult(state="active", primary=PRIMARY) if name is None else CONTACT
+        return t.IdentityResult(state="active", primary=PRIMARY) if name is None else self.contact
 
     async def confirm(self, answers: dict[int, str]) -> t.IdentityResult:
         """Confirmed."""
@@ -147,7 +149,8 @@ class MemoryProfile:
     async def decide(
         self, name: str, decision: Literal["trust_new", "keep_old"], expected_primary: str | None
     ) -> t.Contact:
-        """The contact."""
+        """Remembers what was decided."""
+        self.decided.append((decision, expected_primary))
         return CONTACT
 
     async def verify(self, name: str, words: Sequence[str], *, match: bool, dry_run: bool) -> t.Contact:

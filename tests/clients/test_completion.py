@@ -141,6 +141,7 @@ class Shell:
 
     def __init__(self, name, peer, directory):
         self.name = name
+        self._asked = 0
         environ = {
             **peer._environ, "TERM": "xterm", "HOME": str(directory), "LC_ALL": "C.UTF-8", "COLUMNS": "200",
             "PATH": f"{BESIDE_PYTHON}:{os.environ['PATH']}", "XDG_CONFIG_HOME": str(directory),
@@ -174,11 +175,12 @@ class Shell:
         raise AssertionError(f"{self.name}: no {pattern!r} in {seen!r}")
 
     def completed(self, line: str) -> str:
-        """The line after a Tab, as the shell understands it: the command is run with `echo` in its place."""
-        self.type("echo " * 0 + line + "\t")
-        time.sleep(1.0)  # what a Tab will do cannot be awaited: it may be nothing
-        self.type("\x01" + "printf '<%s>' ".replace("'", "'") + "\n")
-        return self.wait_for(r"(?m)^(<[^<>]*>)+")
+        """The words of the line after a Tab, as the shell understands them: they are printed, not run."""
+        self._asked += 1
+        self.type(line + "\t")
+        time.sleep(0.7)  # what a Tab will do cannot be awaited: it may be nothing
+        self.type(f"\x05 end{self._asked}\x01printf '<%s>' \n")
+        return self.wait_for(rf"(<[^<>]*>)+<end{self._asked}>").removesuffix(f"<end{self._asked}>")
 
     def close(self) -> None:
         os.kill(self._pid, 9)
@@ -207,12 +209,13 @@ def shell(request, alice, tmp_path_factory):
         ("kez send @bob hi --wait del", ["kez", "send", "@bob", "hi", "--wait", "delivered"]),
         ("kez restore --words-file pap", ["kez", "restore", "--words-file", "paper-with-words.txt"]),
         ("kez restore --words-file=pap", ["kez", "restore", "--words-file=paper-with-words.txt"]),
-        ("kez --home-dir a-d", ["kez", "--home-dir", "a-directory/"]),
+        ("kez --home-dir a-d", ["kez", "--home-dir", "a-directory"]),
         ("kez rpc contacts.verif", ["kez", "rpc", "contacts.verify"]),
     ],
 )
 def test_a_tab_completes(shell, typed, expected):
-    assert shell.completed(typed) == "".join(f"<{word}>" for word in expected)
+    # zsh takes the slash of a directory away when a space follows it
+    assert shell.completed(typed).replace("/>", ">") == "".join(f"<{word}>" for word in expected)
 
 
 def test_shells_are_there_in_ci():

@@ -35,7 +35,7 @@ def send(context: Context) -> int:
         result = client.call("chat.send", **params)
         if since is not None:
             with deadline(options.timeout):
-                result["message"] = _wait(client, result["message"], options.wait, since)
+                result["message"] = _wait(context, client, result["message"], since)
     message = result["message"]
     if context.json:
         context.print_json(result)
@@ -48,17 +48,25 @@ def send(context: Context) -> int:
     return 0
 
 
-def _wait(client: Client, message: Json, wanted: str, since: Json) -> Json:
-    if message["state"] == "failed" or STATES.index(message["state"]) >= STATES.index(wanted):
+def _wait(context: Context, client: Client, message: Json, since: Json) -> Json:
+    goal = STATES.index(context.options.wait)
+    if _there(message, goal):
         return message
+    context.terminal.progress(STATES.index(message["state"]), goal, message["state"])
     for notification in client.events(["message"], since):
         seen: Json = notification["event"].get("message", {})
         if seen.get("id") != message["id"] or seen.get("direction") != "out":
             continue
         message = seen
-        if seen["state"] == "failed" or STATES.index(seen["state"]) >= STATES.index(wanted):
+        if _there(message, goal):
             break
+        context.terminal.progress(STATES.index(message["state"]), goal, message["state"])
+    context.terminal.end_progress()
     return message
+
+
+def _there(message: Json, goal: int) -> bool:
+    return message["state"] == "failed" or STATES.index(message["state"]) >= goal
 
 
 def _failure(message: Json) -> Exception:

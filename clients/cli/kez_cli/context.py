@@ -103,6 +103,7 @@ def with_passphrase(context: Context, client: Client, method: str, *, new: bool,
     except AccessError as error:
         if error.slug is not Slug.PASSPHRASE_NEEDED or not context.interactive():
             raise
+        context.terminal.end_progress()
     return client.call(method, passphrase=ask_passphrase(new=new), **params)
 
 

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from kez_cli.command import Command, add_passphrase, no_arguments
+from kez_cli.command import Command, add_passphrase
 from kez_cli.context import (
     Context,
     Json,
@@ -33,7 +33,9 @@ def register(context: Context) -> int:
         params: Json = {"handle": context.options.handle}
         if context.options.home_url:
             params["home_url"] = context.options.home_url
+        context.terminal.progress(1, 2, "registering at the home server")
         identity = client.call("identity.register", **params)
+    context.terminal.end_progress()
     if context.json:
         context.print_json(identity)
     else:
@@ -132,6 +134,10 @@ def whoami(context: Context) -> int:
         identity = client.call("identity.show")
     if identity["state"] == "none":
         raise RequestError(Slug.NO_IDENTITY)
+    if context.options.qr:
+        from kez_cli.code import show_code  # only here: it costs start-up time
+
+        return show_code(context, identity)
     if context.json:
         context.print_json(identity)
         return 0
@@ -167,6 +173,7 @@ def unlock(context: Context) -> int:
     """Open the vault of a locked daemon."""
     options = context.options
     with context.connect() as client:
+        context.terminal.progress(0, None, "opening the vault")
         if options.passphrase_file:
             result = client.call("session.unlock", passphrase=read_secret_file(options.passphrase_file))
         else:
@@ -186,6 +193,10 @@ def _register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--words-file", metavar="FILE", help="write the words to a new file and ask nothing")
     parser.add_argument("--home-url", metavar="URL", help="the home server (default: by configuration)")
     add_passphrase(parser)
+
+
+def _whoami(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--qr", action="store_true", help="as a QR code that others scan (as kez qr)")
 
 
 def _restore(parser: argparse.ArgumentParser) -> None:
@@ -213,7 +224,7 @@ COMMANDS = (
         "  kez restore\n  kez restore --words-file words.txt\n  kez restore --takeover    # be the live one again",
         _restore,
     ),
-    Command("whoami", whoami, "show your handle and key", "  kez whoami --json", no_arguments),
+    Command("whoami", whoami, "show your handle and key", "  kez whoami --json\n  kez whoami --qr", _whoami),
     Command("words", words, "show your recovery words again", "  kez words", add_passphrase),
     Command("unlock", unlock, "open the vault of a locked kezd", "  kez unlock", add_passphrase),
 )

@@ -89,6 +89,11 @@ class Terminal:
         if self._progress is not None:
             self._progress.close()
 
+    @property
+    def colored(self) -> bool:
+        """Whether colours are painted."""
+        return self._color
+
     def line(self, text: str = "") -> None:
         """Print a line at once."""
         self.end_progress()

@@ -21,9 +21,10 @@ _kez() {
     while IFS= read -r word; do
         answer+=("$word")
     done < <("${words[0]}" __complete "${words[@]:1}" 2>/dev/null)
-    # bash replaces only what stands behind the last of its breaks.
+    # bash replaces only what stands behind the last of its breaks, and an @ belongs to what follows it.
     local behind=${current##*[@:=]}
     local before=${current%"$behind"}
+    [[ $before == *@ ]] && before=${before%@} behind=@$behind
     COMPREPLY=()
     case ${answer[0]} in
         files | dirs)
