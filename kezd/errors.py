@@ -7,7 +7,7 @@ the standard library, so that thin clients may use it.
 """
 
 from enum import Enum
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 
 class Family(Enum):
@@ -51,11 +51,13 @@ class Slug(Enum):
     TOO_LARGE = "too_large"
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     CANNOT_REPLAY = "cannot_replay"
+    TAKEN_OVER = "taken_over"
     BUSY = "busy"
     NO_COMMON_VERSION = "no_common_version"
     CANCELLED = "cancelled"
 
     FORBIDDEN = "forbidden"
+    CONFIRMATION_REFUSED = "confirmation_refused"
     LOCKED = "locked"
     WRONG_PASSPHRASE = "wrong_passphrase"
     PASSPHRASE_NEEDED = "passphrase_needed"
@@ -150,12 +152,18 @@ TABLE: dict[Slug, SlugInfo] = {
         _R, 6, "the idempotency key was used with other parameters", "use a new key for a new call"
     ),
     Slug.CANNOT_REPLAY: _row(_R, 6, "events that old are gone", "subscribe without `since` and list again"),
+    Slug.TAKEN_OVER: _row(
+        _R, 6, "another program listens under this consumer's name now", "give each program a name of its own"
+    ),
     Slug.BUSY: _row(_R, 9, "too many calls or connections at once", retryable=True),
     Slug.NO_COMMON_VERSION: _row(
         _R, 6, "the contact reads no message version that we write", "one of you has to upgrade kezd"
     ),
     Slug.CANCELLED: _row(_R, 1, "the call was cancelled"),
     Slug.FORBIDDEN: _row(_A, 4, "this connection may not do that"),
+    Slug.CONFIRMATION_REFUSED: _row(
+        _A, 4, "nobody confirmed it", "kez confirm, in another terminal, answers what waits"
+    ),
     Slug.LOCKED: _row(_A, 4, "the vault is locked", "kez unlock"),
     Slug.WRONG_PASSPHRASE: _row(_A, 4, "wrong passphrase"),
     Slug.PASSPHRASE_NEEDED: _row(
@@ -258,6 +266,13 @@ class KezdError(Exception):
         self.retryable = info.retryable
         self.retry_after_ms = retry_after_ms
         self.detail = detail or {}
+        self.changed = False
+        """Whether something was done all the same: the answer of a repeated call, then (`after_change`)."""
+
+    def after_change(self) -> Self:
+        """The same, of a call that changed something before it failed."""
+        self.changed = True
+        return self
 
     @property
     def exit_code(self) -> int:

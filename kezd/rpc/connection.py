@@ -1,8 +1,9 @@
 """One client's connection: reads messages, runs their calls at the same time, writes answers.
 
 The reading is a role, not a task: whichever task holds it runs each call in place, and
-gives the role away when a call has to wait (`inline`). Calls are never cancelled because
-their client went: what was asked is done. Invariants: at most `calls_in_flight` calls
+gives the role away when a call has to wait (`inline`). The task of a role has one cancel
+scope, which from then on is the call's. Calls are never cancelled because their client
+went: what was asked is done. Invariants: at most `calls_in_flight` calls
 run, the next one is not read before; while too much waits to be written nothing is read;
 each call is answered exactly once, in any order, unless the connection broke.
 """
@@ -16,7 +17,8 @@ import trio
 
 from kezd.api.events import STOPPING
 from kezd.errors import RequestError, Slug
-from kezd.rpc.dispatch import Dispatcher
+from kezd.rpc.descriptors import ANCILLARY_BYTES, CLOSE_ON_EXEC, TRUNCATED, Bundle, Descriptors
+from kezd.rpc.dispatch import CANCEL, Dispatcher
 from kezd.rpc.framing import Framing, FramingError, LineFraming, choose_framing
 from kezd.rpc.inline import run_inline
 from kezd.rpc.outbox import WRITE_TIMEOUT, BrokenConnectionError, Outbox
@@ -24,7 +26,8 @@ from kezd.rpc.peercred import Caller
 from kezd.rpc.ports import Peer
 from kezd.rpc.progress import Progresses
 from kezd.rpc.replies import encode_error, encode_malformed, encode_notification
-from kezd.rpc.requests import Call, Malformed, Parsed, parse_message
+from kezd.rpc.requests import Call, Malformed, NoId, Parsed, parse_message
+from kezd.rpc.running import Running
 from kezd.rpc.session import Session
 from kezd.rpc.subscriptions import Subscriptions
 from kezd.runtime.settings import RpcSettings
@@ -60,6 +63,12 @@ class Connection:
         self._free_slots = limits.calls_in_flight
         self._slot_freed = trio.Event()
         self._open_work = 0
+        self._running = Running()
+        self._role_scope = trio.CancelScope()
+        self._in_hand: Call | None = None
+        """What the reading task runs in place; None for a batch."""
+        self._descriptors = Descriptors()
+        self._messages_taken = 0
         self._reading = True
         self._finished = trio.Event()
 
@@ -75,6 +84,7 @@ class Connection:
                     Subscriptions(nursery, self._outbox, self._wrap),
                     Progresses(nursery, self._outbox, self._wrap),
                     self._notify,
+                    self._running,
                 )
                 nursery.start_soon(self._write)
                 nursery.start_soon(self._read)
@@ -83,6 +93,7 @@ class Connection:
                     await self._outbox.wait_empty()
                 nursery.cancel_scope.cancel()
         finally:
+            self._descriptors.close()
             self._sock.close()
 
     def stop(self) -> None:
@@ -118,41 +129,62 @@ class Connection:
 
     async def _read(self) -> None:
         """Hold the reading role until the stream ends or a call takes this task for itself."""
+        scope = self._role_scope = trio.CancelScope()
+        try:
+            with scope:
+                await self._hold_role()
+        finally:
+            cancelled = self._running.remove(scope)
+        if scope.cancelled_caught and cancelled is not None:
+            self._outbox.put(self._wrap(encode_error(RequestError(Slug.CANCELLED), cancelled.id)))
+            self._outbox.flush()
+            self._finish_if_done()
+
+    async def _hold_role(self) -> None:
         while self._reading:
             try:
                 while (message := self._framing.next_message()) is not None:
                     if await self._take(message):
                         return
                 self._outbox.flush()
-                data = await self._receive()
-                if not data:
+                if not await self._receive():
                     break
-                self._feed(data)
             except FramingError as error:
+                self._refuse_stream(
+                    RequestError(Slug.TOO_LARGE if error.too_large else Slug.INVALID_ARGUMENT, str(error))
+                )
+                break
+            except RequestError as error:
                 self._refuse_stream(error)
                 break
         self._reading = False
         self._finish_if_done()
 
-    async def _receive(self) -> bytes:
+    async def _receive(self) -> bool:
+        """Take in what has come; False at the end of the stream."""
         while True:
             await trio.lowlevel.wait_readable(self._sock)
             try:
-                return self._sock.recv(RECEIVE_BYTES)
+                data, ancillary, flags, _ = self._sock.recvmsg(RECEIVE_BYTES, ANCILLARY_BYTES, CLOSE_ON_EXEC)
             except BlockingIOError:
                 continue
             except OSError:
-                return b""
+                return False
+            if not data:
+                return False
+            if not self._framing_known:
+                self._framing = choose_framing(data, self._limits.line_bytes)
+                self._framing_known = True
+            if ancillary or flags & TRUNCATED:
+                self._descriptors.receive(ancillary, flags)
+                self._framing.feed(data)
+                self._descriptors.await_message(self._messages_taken, self._framing.begun())
+            else:
+                self._framing.feed(data)
+            return True
 
-    def _feed(self, data: bytes) -> None:
-        if not self._framing_known:
-            self._framing = choose_framing(data, self._limits.line_bytes)
-            self._framing_known = True
-        self._framing.feed(data)
-
-    def _refuse_stream(self, error: FramingError) -> None:
-        slug = Slug.TOO_LARGE if error.too_large else Slug.INVALID_ARGUMENT
-        self._outbox.put(self._wrap(encode_error(RequestError(slug, str(error)), None)))
+    def _refuse_stream(self, error: RequestError) -> None:
+        self._outbox.put(self._wrap(encode_error(error, None)))
         self._outbox.flush()
 
     async def _take(self, message: bytes) -> bool:
@@ -160,20 +192,30 @@ class Connection:
         if self._outbox.full:
             await self._outbox.wait_room()
         parsed = parse_message(message, self._limits.batch)
-        if isinstance(parsed, list):
-            return await self._here(self._answer_batch(parsed))
-        if isinstance(parsed, Malformed):
-            self._outbox.put(self._wrap(encode_malformed(parsed)))
-            return False
-        if not self._free_slots:
-            self._outbox.flush()
-            await self._wait_slot()
-        return await self._here(self._answer(parsed))
+        self._messages_taken += 1
+        bundle = self._descriptors.of(self._messages_taken) if self._descriptors.waiting else None
+        try:
+            if isinstance(parsed, list):
+                self._in_hand = None
+                return await self._here(self._answer_batch(parsed, bundle))
+            if isinstance(parsed, Malformed):
+                self._outbox.put(self._wrap(encode_malformed(parsed)))
+                return False
+            if not self._free_slots and parsed.method != CANCEL:
+                self._outbox.flush()
+                await self._wait_slot()
+            self._in_hand = parsed
+            return await self._here(self._answer(parsed, bundle))
+        finally:
+            if bundle is not None:
+                bundle.close()
 
     async def _here(self, work: Coroutine[Any, Any, bytes | None]) -> bool:
         self._open_work += 1
-        answer, role_given_away = await run_inline(work, self._give_role_away)
-        self._open_work -= 1
+        try:
+            answer, role_given_away = await run_inline(work, self._give_role_away)
+        finally:
+            self._open_work -= 1
         if answer is not None:
             self._outbox.put(self._wrap(answer))
         if role_given_away:
@@ -182,6 +224,9 @@ class Connection:
         return role_given_away
 
     def _give_role_away(self) -> None:
+        call = self._in_hand
+        if call is not None:
+            self._running.add(self._role_scope, call, stoppable=self._dispatcher.stoppable(call.method))
         self._nursery.start_soon(self._read)
 
     async def _wait_slot(self) -> None:
@@ -190,20 +235,29 @@ class Connection:
                 self._slot_freed = trio.Event()
             await self._slot_freed.wait()
 
-    async def _answer(self, call: Call) -> bytes | None:
+    async def _answer(self, call: Call, bundle: Bundle | None) -> bytes | None:
+        session = self._session if bundle is None else self._session.with_descriptors(bundle)
         self._free_slots -= 1
         try:
-            return await self._dispatcher.answer(self._session, call)
+            return await self._dispatcher.answer(session, call)
         finally:
             self._free_slots += 1
             self._slot_freed.set()
 
-    async def _answer_batch(self, parsed: list[Parsed]) -> bytes | None:
+    async def _answer_batch(self, parsed: list[Parsed], bundle: Bundle | None) -> bytes | None:
         answers: list[bytes | None] = [None] * len(parsed)
 
         async def run_member(place: int, call: Call) -> None:
-            await self._wait_slot()
-            answers[place] = await self._answer(call)
+            with trio.CancelScope() as scope:
+                self._running.add(scope, call, stoppable=self._dispatcher.stoppable(call.method))
+                try:
+                    if call.method != CANCEL:
+                        await self._wait_slot()
+                    answers[place] = await self._answer(call, bundle)
+                finally:
+                    self._running.remove(scope)
+            if scope.cancelled_caught and not isinstance(call.id, NoId):
+                answers[place] = encode_error(RequestError(Slug.CANCELLED), call.id)
 
         self._session.subscriptions.hold()
         try:

@@ -31,8 +31,10 @@ from kezd.rpc.session import Session
 
 Handler = Callable[[Session, Any], Awaitable[t.Result]]
 
-ATOMIC = frozenset({"chat.send", "chat.read", "identity.create"})
-"""Methods whose services remember the result themselves."""
+ATOMIC = frozenset({"chat.send", "identity.create"})
+"""Methods whose services remember the result in the transaction that recalls it."""
+REMEMBERING = frozenset({"chat.read"})
+"""Methods whose services remember the result themselves, step by step."""
 CANCEL = "rpc.cancel"
 """Needs no slot: what it frees may be what everybody waits for."""
 IDEMPOTENCY_KEY_LENGTH = 128
@@ -66,6 +68,7 @@ class BoundMethod:
         self._keys = keys
         self._granted_by = _GRANTED_BY[method.scope]
         self._atomic = method.name in ATOMIC
+        self._remembers = method.name in REMEMBERING
 
     async def __call__(self, session: Session, raw: dict[str, Any]) -> Any:
         """Check, run, and give jsonrpcserver its result."""
@@ -101,9 +104,12 @@ class BoundMethod:
         if self._atomic:  # its handler takes the token along into its own transaction
             return await self._handler(session, params)
         once, key = make_once(session, method.name, params), params.idempotency_key
+        work = partial(self._handler, session, params)
         if once is None or key is None:
-            return await self._handler(session, params)
-        return await self._keys.run(session.profile, key, once, partial(self._handler, session, params))
+            return await work()
+        if self._remembers:
+            return await self._keys.run_alone(session.profile, key, work)
+        return await self._keys.run(session.profile, key, once, work)
 
 
 class Dispatcher:

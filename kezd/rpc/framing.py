@@ -36,6 +36,10 @@ class Framing(Protocol):
         """The next whole message, or None until more is fed."""
         ...
 
+    def begun(self) -> int:
+        """Messages of which at least a part was fed and that were not taken out yet."""
+        ...
+
     def wrap(self, payload: bytes) -> bytes:
         """The bytes that carry `payload` the other way."""
         ...
@@ -78,6 +82,10 @@ class LineFraming:
                 return line
         return None
 
+    def begun(self) -> int:
+        """Lines that are not empty, and the one that has no end yet."""
+        return sum(1 for line in self._lines if line and not line.isspace()) + bool(self._tail_size)
+
     def wrap(self, payload: bytes) -> bytes:
         """The payload with a line end."""
         return payload + b"\n"
@@ -113,6 +121,10 @@ class HeaderFraming:
     def next_message(self) -> bytes | None:
         """The next body."""
         return self._messages.popleft() if self._messages else None
+
+    def begun(self) -> int:
+        """Whole bodies, and the message whose header or body is not whole yet."""
+        return len(self._messages) + (bool(self._buffer) or self._wanted is not None)
 
     def wrap(self, payload: bytes) -> bytes:
         """The payload behind its header."""

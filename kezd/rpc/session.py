@@ -6,15 +6,17 @@ no socket, no bytes.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kezd.api import types as t
 from kezd.api.methods import Scope
 from kezd.errors import RequestError, Slug
+from kezd.rpc.descriptors import Bundle
 from kezd.rpc.peercred import Caller
 from kezd.rpc.ports import Peer, Profile, Progress
 from kezd.rpc.progress import Progresses
+from kezd.rpc.running import Running
 from kezd.rpc.subscriptions import Subscriptions
 from kezd.runtime.settings import RpcSettings
 
@@ -33,11 +35,14 @@ class Session:
     progresses: Progresses
     notify: Callable[[str, dict[str, Any]], None]
     """Queues a notification for this client; never waits."""
+    running: Running
     scope: Scope = Scope.CHAT
     client: str = ""
     bound: Profile | None = None
     warned: set[str] = field(default_factory=set)
     """Deprecated methods that this client was told about."""
+    descriptors: Bundle | None = None
+    """What came along with the line of the call that this is for."""
 
     @property
     def profile(self) -> Profile:
@@ -58,6 +63,21 @@ class Session:
             unit: of the numbers reported.
         """
         return self.progresses.open(token, unit)
+
+    def with_descriptors(self, descriptors: Bundle) -> "Session":
+        """The same for a call whose line came with descriptors."""
+        return replace(self, descriptors=descriptors)
+
+    def take_descriptor(self, index: int) -> int:
+        """Hand over an open file that came with the call's line: the handler closes it.
+
+        Args:
+            index: `Descriptor.fd` of the parameter.
+
+        Raises:
+            RequestError: `invalid_argument` when none, or no more, is there.
+        """
+        return (self.descriptors or Bundle([], lambda _: None)).take(index)
 
     def page(self, limit: int) -> int:
         """A wished page size, capped.

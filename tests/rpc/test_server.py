@@ -19,6 +19,7 @@ from kezd.testing.rpc_driver import INITIALIZE, open_rpc
 
 MINIMAL = {
     "session.initialize": INITIALIZE,
+    "rpc.cancel": {"id": 1},
     "identity.confirm": {"answers": {"1": "zoo"}},
     "identity.register": {"handle": "alice"},
     "contacts.add": {"handle": "@bob"},

@@ -41,6 +41,8 @@ class Method:
     """Uses the identity's keys or gives power away: a person at a `full` front-end answers first."""
     dry_run: bool = False
     """Trying without doing has a meaning here."""
+    stoppable: bool = True
+    """`rpc.cancel` may stop it half-way; otherwise it is found, and runs to its end."""
     since: int = 1
     """Version of the API that it came with."""
     deprecated: str = ""

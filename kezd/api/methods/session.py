@@ -27,6 +27,15 @@ METHODS = (
             Slug.KEYRING_MISSING,
             Slug.VAULT_DAMAGED,
         ),
+        stoppable=False,
+    ),
+    Method(
+        "rpc.cancel",
+        t.CancelParams,
+        t.CancelResult,
+        Scope.READ,
+        "Stop a call of this connection; it answers `cancelled`, or its result when it was done already.",
+        bare=True,
     ),
     Method("rpc.discover", t.Empty, t.Document, Scope.READ, "The OpenRPC document of this API.", bare=True),
 )

@@ -3,6 +3,7 @@
 Times are Unix milliseconds, ids are strings, handles are qualified (`alice@kez.lat`).
 """
 
+from kezd.api.types.audit import AuditItem, AuditResult
 from kezd.api.types.backup import (
     BackupContents,
     BackupCreateParams,
@@ -38,6 +39,13 @@ from kezd.api.types.chat import (
     ReadResult,
     SendParams,
     SendResult,
+)
+from kezd.api.types.confirmations import (
+    Confirmation,
+    ConfirmationAnswerParams,
+    ConfirmationEvent,
+    ConfirmationNotice,
+    ConfirmationsResult,
 )
 from kezd.api.types.contacts import (
     Alarm,
@@ -101,6 +109,8 @@ from kezd.api.types.profiles import (
 )
 from kezd.api.types.session import (
     ApiRange,
+    CancelParams,
+    CancelResult,
     ClientInfo,
     Document,
     InitializeParams,
@@ -109,20 +119,36 @@ from kezd.api.types.session import (
     StateResult,
     UnlockParams,
 )
+from kezd.api.types.tokens import (
+    TokenCreateParams,
+    TokenCreateResult,
+    TokenItem,
+    TokenRef,
+    TokensResult,
+)
 
 __all__ = [
     "AckParams",
     "AckResult",
     "Alarm",
     "ApiRange",
+    "AuditItem",
+    "AuditResult",
     "BackupContents",
     "BackupCreateParams",
     "BackupRestoreParams",
     "BackupRestoreResult",
     "BackupResult",
     "BackupVerifyParams",
+    "CancelParams",
+    "CancelResult",
     "Check",
     "ClientInfo",
+    "Confirmation",
+    "ConfirmationAnswerParams",
+    "ConfirmationEvent",
+    "ConfirmationNotice",
+    "ConfirmationsResult",
     "Consumer",
     "ConsumerRef",
     "ConsumersResult",
@@ -194,6 +220,11 @@ __all__ = [
     "SubscribeParams",
     "SubscribeResult",
     "SubscriptionRef",
+    "TokenCreateParams",
+    "TokenCreateResult",
+    "TokenItem",
+    "TokenRef",
+    "TokensResult",
     "UnlockParams",
     "VersionResult",
     "WordsResult",

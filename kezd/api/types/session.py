@@ -66,6 +66,20 @@ class StateResult(Result, frozen=True, kw_only=True):
     state: str
 
 
+class CancelParams(Params, frozen=True, kw_only=True):
+    """Names a call of this connection."""
+
+    id: str | int | float
+    """The request's `id`."""
+
+
+class CancelResult(Result, frozen=True, kw_only=True):
+    """Whether there was something to stop."""
+
+    found: bool
+    """False when no call of that id waits: it has been answered, or was never made."""
+
+
 class Document(Result, frozen=True, kw_only=True):
     """The OpenRPC document."""
 

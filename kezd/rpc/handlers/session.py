@@ -9,7 +9,16 @@ from kezd.rpc.dispatch import Handler
 from kezd.rpc.ports import ProfileState
 from kezd.rpc.session import PAGE, Session
 
-CAPABILITIES = ["batch", "dry_run", "events.replay", "framing.content_length", "idempotency"]
+CAPABILITIES = [
+    "batch",
+    "cancel",
+    "descriptors",
+    "dry_run",
+    "events.replay",
+    "framing.content_length",
+    "idempotency",
+    "progress",
+]
 
 
 async def initialize(session: Session, params: t.InitializeParams) -> t.InitializeResult:
@@ -73,6 +82,11 @@ async def unlock(session: Session, params: t.UnlockParams) -> t.StateResult:
     return t.StateResult(state=session.profile.state.value)
 
 
+async def cancel(session: Session, params: t.CancelParams) -> t.CancelResult:
+    """Ask a call to stop. Never waits."""
+    return t.CancelResult(found=session.running.cancel(params.id))
+
+
 async def discover(_session: Session, _params: t.Empty) -> t.Document:
     """The OpenRPC document."""
     return t.Document(document=build_document())
@@ -81,5 +95,6 @@ async def discover(_session: Session, _params: t.Empty) -> t.Document:
 HANDLERS: dict[str, Handler] = {
     "session.initialize": initialize,
     "session.unlock": unlock,
+    "rpc.cancel": cancel,
     "rpc.discover": discover,
 }
