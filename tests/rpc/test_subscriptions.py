@@ -19,7 +19,15 @@ async def test_live_events_follow_the_answer(tmp_path):
         async with open_rpc(tmp_path) as rpc, rpc.connect() as client:
             rpc.peer.log.append("message", {"n": 1})
             answer = (await client.call("events.subscribe", topics=["message"]))["result"]
-            assert answer == {"subscription": "s1", "epoch": "e1", "seq": 1, "replayed_from": None}
+            assert answer == {
+                "subscription": "s1",
+                "epoch": "e1",
+                "seq": 1,
+                "replayed_from": None,
+                "first_seq": 1,
+                "acked": None,
+                "snapshot": None,
+            }
             rpc.peer.log.append("contact", {"n": 2})
             rpc.peer.log.append("message", {"n": 3})
             (event,) = await events(client, 1)
