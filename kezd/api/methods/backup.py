@@ -38,6 +38,7 @@ METHODS = (
             Slug.SCHEMA_TOO_NEW,
             *_FILE,
         ),
+        dry_run=True,
     ),
     Method(
         "export.create",

@@ -51,8 +51,8 @@ Members of messages:
   direction   in or out
   kind        text; others may come with later versions
   text        what was written
-  sent_at     by the sender's clock     } milliseconds
-  arrived_at  by the clock of your kezd } since 1970-01-01 UTC
+  sent_at     by the sender's clock, milliseconds since 1970-01-01 UTC
+  arrived_at  the same by the clock of your kezd
   state       out: queued, accepted, delivered, read, failed; in: received, seen
   position    order inside the conversation
 NAME is the contact's handle with everything unusual replaced by _, and the first
