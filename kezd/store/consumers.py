@@ -6,6 +6,7 @@ never passes the head; at most `CONSUMERS` names.
 
 import json
 from collections.abc import Collection
+from itertools import pairwise
 from typing import NamedTuple
 
 from kezd.errors import RequestError, Slug
@@ -119,7 +120,7 @@ def lags(tx: Transaction) -> list[Lag]:
     found = [_consumer(*row) for row in tx.all(f"SELECT {_COLUMNS} FROM consumers ORDER BY name")]  # noqa: S608
     edges = sorted({one.acked for one in found})
     behind = dict.fromkeys((one.name for one in found), 0)
-    for begin, end in zip(edges, [*edges[1:], 2**62], strict=True):
+    for begin, end in pairwise([*edges, 2**62]):
         counts = tx.all(
             "SELECT topic, count(*) FROM events WHERE seq > ? AND seq <= ? GROUP BY topic", (begin, end)
         )
