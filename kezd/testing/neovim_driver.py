@@ -121,7 +121,9 @@ class Neovim:
 
     def keys(self, keys: str) -> None:
         """Type, with special keys written as `<C-s>`, and wait until all of it is done."""
-        self.lua("vim.api.nvim_feedkeys(vim.api.nvim_replace_termcodes(..., true, false, true), 'xt', false)", keys)
+        self.lua(
+            "vim.api.nvim_feedkeys(vim.api.nvim_replace_termcodes(..., true, false, true), 'xt', false)", keys
+        )
 
     def lines(self, name: str) -> list[str]:
         """Lines of the buffer of that name; none while there is none."""

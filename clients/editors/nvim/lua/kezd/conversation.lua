@@ -32,7 +32,7 @@ function Conversation.new(app, contact)
   }, Conversation)
   local name = self:name():gsub("[^%w@._-]", "_")
   self.buffer = layout.messages_buffer("kez://" .. name, self)
-  self.compose = layout.compose_buffer("kez://" .. name .. "/compose", self)
+  self.compose = layout.compose_buffer("kez://" .. name .. ":compose", self)
   self.screen = Screen.new(self.buffer)
   return self
 end
@@ -96,10 +96,24 @@ end
 function Conversation:take(message)
   local first = self.messages[1]
   local further_up = self.cursor and first and message.position < first.position
-  if self.loaded and not further_up then
+  if not self.loaded or further_up then
+    return
+  elseif message.request and not message.text then
+    self:_ask(message.id)
+  else
     self:_put(message)
     self.stale = true
   end
+end
+
+-- Events keep a stranger's words back; who opened the conversation wants to judge them.
+function Conversation:_ask(id)
+  self.app.session:call("chat.message", { id = id }, function(err, result)
+    if not err then
+      self:_put(result.message)
+      self:draw()
+    end
+  end)
 end
 
 function Conversation:_put(message)

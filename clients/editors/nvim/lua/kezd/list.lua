@@ -64,7 +64,7 @@ local function preview(app, conversation, contact)
   if contact.alarm then
     return "!! nothing is sent: open it to see why", "KezAlarm"
   elseif contact.state == "request" then
-    return "?? a stranger: A accepts, B blocks", "KezAlarm"
+    return "?? a stranger: A accept, B block", "KezAlarm"
   elseif contact.state == "blocked" then
     return "blocked", "KezHint"
   elseif not conversation or not conversation.last then
@@ -88,7 +88,7 @@ function List:_row(conversation, contact, width)
   local time = conversation and conversation.last and when(conversation.last) or ""
   local said, group = preview(self.app, conversation, contact)
   local line = text.pad(name, width) .. "  " .. text.pad(count, 4)
-  local marks = { { 0, #name, unread > 0 and "KezThem" or "KezName" }, { #line - 4, #line, "KezUnread" } }
+  local marks = { { 0, #name, unread > 0 and "KezThem" or "KezName" }, { #line - 4, #line - 4 + #count, "KezUnread" } }
   local start = #line
   line = line .. " " .. text.pad(time, 6) .. "  "
   marks[#marks + 1] = { start, #line, "KezTime" }

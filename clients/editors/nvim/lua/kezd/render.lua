@@ -49,7 +49,6 @@ end
 local function body(message, out)
   if not message.text then
     local why = message.needs_newer_version and "(needs a newer kezd to be read)"
-      or message.request and "(a stranger's message; its text is shown once you accept)"
       or "(" .. text.show(message.kind) .. ")"
     out[#out + 1] = plain(INDENT .. why, "KezHint", message.position)
     return
@@ -104,7 +103,7 @@ local function banners(view, out)
   elseif contact and contact.state == "request" then
     out[#out + 1] = plain("", nil)
     out[#out + 1] = plain(("?? %s is a stranger who wants to write to you."):format(name), "KezAlarm")
-    out[#out + 1] = plain("   :KezAccept shows the messages, :KezBlock drops them.", "KezHint")
+    out[#out + 1] = plain("   :KezAccept lets them (they get a receipt), :KezBlock drops what they send.", "KezHint")
   elseif contact and contact.state == "blocked" then
     out[#out + 1] = plain(("   You have blocked %s. :KezAccept lifts it."):format(name), "KezHint")
   end
