@@ -9,7 +9,7 @@ ANNOUNCE ?=
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check contract fmt bench soak lock clean
+.PHONY: help demo test check contract man fmt bench soak lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ contract: $(VENV)/.dev ## the API beside what was announced, and what is made fr
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(VENV)/.web && npm run --silent --prefix clients/web check; \
 	elif [ "$$CI" = true ]; then echo "this machine has no npm, and in CI nothing may be missing"; exit 1; \
 	else echo "  no npm here: the TypeScript types are not compiled"; fi
+
+man: $(VENV)/.dev ## write the manual pages anew (docs/man), from the arguments of the programs
+	@$(BIN)/python -m kezd.testing.man_pages
 
 fmt: $(VENV)/.dev ## format and mend what can be mended
 	@$(BIN)/ruff check --fix .

@@ -65,7 +65,7 @@ def main(
     adapters: Adapters | None = None,
 ) -> int:
     """Entry point; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     try:
         flags = _flags(options.set)
         environ = {**environ, "KEZD_HOME": options.home_dir} if options.home_dir else environ
@@ -112,7 +112,8 @@ def _complain(error: KezdError) -> int:
     return error.exit_code
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The arguments of `kezd`."""
     parser = argparse.ArgumentParser(
         prog="kezd",
         description=DESCRIPTION,

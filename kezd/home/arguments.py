@@ -79,7 +79,7 @@ _COMMANDS = {
 def parse_arguments(arguments: Sequence[str], environ: Mapping[str, str]) -> Parsed:
     """Read a command line; wrong usage exits with 2."""
     try:
-        parser = _parser(environ)
+        parser = build_parser(environ)
     except argparse.ArgumentTypeError as error:
         argparse.ArgumentParser(prog="kezd-home").error(str(error))
     options = parser.parse_args(arguments)
@@ -130,7 +130,8 @@ def _settings(options: argparse.Namespace, command: Command, role: Role) -> Sett
     )
 
 
-def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
+def build_parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
+    """The arguments of `kezd-home`; variables of the environment are defaults."""
     parser = argparse.ArgumentParser(
         prog="kezd-home", description=DESCRIPTION, epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -59,8 +59,7 @@ def _argument(action: argparse.Action) -> Argument:
         action.dest,
         metavar if takes else "",
         choices,
-        # %(default)s and its like are argparse's own; a plain percent sign is written twice there.
-        (action.help or "").replace("%%", "%"),
+        (action.help or "") % {**vars(action), "prog": ""},  # %(default)s and its like are argparse's own
         action.required and action.nargs not in ("?", "*"),
         action.nargs in ("+", "*"),
     )
