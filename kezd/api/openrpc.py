@@ -115,6 +115,7 @@ def _method(method: Method, components: dict[str, Any]) -> dict[str, Any]:
         "x-confirm": method.confirm,
         "x-idempotent-with-key": method.mutates,
         "x-dry-run": method.dry_run,
+        "x-stoppable": method.stoppable,
     }
     if method.deprecated:
         row |= {"deprecated": True, "x-instead": method.deprecated}

@@ -177,15 +177,22 @@ def _tighter(key: str, before: Any, after: Any) -> bool:
 
 
 def _contained(kind: str, own: dict[str, Schema], others: dict[str, Schema]) -> bool:
-    """Whether values of this kind of `own` are among the values of the others."""
-    if kind in others or _ANY in others or (kind == "integer" and "number" in others):
+    """Whether values of this kind of `own` are among the values of the others (no, if that needs looking)."""
+    if kind in others:
+        return True
+    free = {
+        other
+        for other, schema in others.items()
+        if not any(key in schema for key in (*_UPPER, *_LOWER, *_FIXED))
+    }
+    if _ANY in free or (kind == "integer" and "number" in free):
         return True
     if kind != "enum":
         return False
     values = own["enum"]["enum"]
     strings = all(isinstance(value, str) for value in values)
     integers = all(isinstance(value, int) for value in values)
-    return (strings and "string" in others) or (integers and ("integer" in others or "number" in others))
+    return (strings and "string" in free) or (integers and bool(free & {"integer", "number"}))
 
 
 def _alternatives(flat: list[Schema], titled: bool) -> dict[str, Schema]:

@@ -104,6 +104,8 @@ def _method(method: Schema) -> str:
         standing.append("takes `idempotency_key`" + (" and `dry_run`" if method["x-dry-run"] else ""))
     if method["x-confirm"]:
         standing.append("waits for a person's yes")
+    if not method["x-stoppable"]:
+        standing.append("cannot be stopped half-way")
     lines = [f"### {method['name']}\n", f"{method['summary']} ({', '.join(standing)})\n"]
     if method.get("deprecated"):
         lines.append(f"**Deprecated**: use {method['x-instead']}.\n")
