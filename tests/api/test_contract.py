@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kezd.api.generate.markdown import BEGIN, MissingMarkerError, replace_generated
-from kezd.api.methods import METHODS, Scope
+from kezd.api.methods import API_RELEASED, METHODS, Scope
 from kezd.api.notifications import NOTIFICATIONS, TOPICS
 from kezd.api.openrpc import build_document
 from kezd.errors import Slug
@@ -112,6 +112,12 @@ def test_the_line_goes_into_the_unreleased_section(root, document, changelog):
     assert all(line in text.splitlines() for line in changelog.splitlines())
     assert text.index("## Unreleased") < text.find("## 0.1.0") or "## 0.1.0" not in text
     assert text.startswith("# Changelog\n")
+
+
+def test_a_release_in_the_changelog_is_a_promise():
+    """Who moves "Unreleased" under a version's heading raises API_RELEASED in the same commit."""
+    releases = re.findall(r"^## (?!Unreleased)", (REPOSITORY / CHANGELOG).read_text(), re.MULTILINE)
+    assert bool(releases) == (API_RELEASED >= 1)
 
 
 def test_words_are_announced_without_a_line(root, document, capsys):
