@@ -12,8 +12,9 @@ their own `Client`, the daemon serves them at once.
 import json
 import os
 import socket
+import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kezd.client.wire import (
@@ -21,6 +22,7 @@ from kezd.client.wire import (
     API_MIN,
     DEPRECATED,
     LINE_BYTES,
+    PROGRESS,
     disconnected,
     error_from_wire,
     not_running,
@@ -31,12 +33,14 @@ from kezd.errors import Slug, UnavailableError, error_for
 
 if TYPE_CHECKING:
     from kezd.client.calls_sync import Api
+    from kezd.client.events_sync import Events
 
 TIMEOUT = 60.0
 """Seconds that an answer may take."""
 CONNECT_TIMEOUT = 5.0
+RECONNECT_PAUSE = 0.2
+"""Seconds between two looks for a daemon that went away."""
 
-PROGRESS = "$/progress"
 PROGRESS_TOKEN = "progress"
 """One is enough: a connection has one call at a time."""
 
@@ -47,13 +51,16 @@ Report = Callable[[int, int | None, str, str], None]
 class Client:
     """A connection to a running daemon, initialised."""
 
-    def __init__(self, sock: socket.socket, timeout: float | None) -> None:
+    def __init__(self, sock: socket.socket, timeout: float | None, path: str, hello: Json) -> None:
         self._sock = sock
         self._timeout = timeout
         self._buffer = bytearray()
         self._last_id = 0
         self._notifications: deque[Json] = deque()
         self._report: Report | None = None
+        self._path = path
+        self._hello = hello
+        """Parameters of `session.initialize`."""
         self.session: Json = {}
         """The answer to `session.initialize`."""
 
@@ -80,17 +87,14 @@ class Client:
             UnavailableError: `not_running`.
             KezdError: what `session.initialize` answered.
         """
-        client = cls.open(path, timeout=timeout)
-        try:
-            client.session = client.call(
-                "session.initialize",
-                client={"name": name, "version": version},
-                api={"min": API_MIN, "max": API_MAX},
-                profile=profile,
-            )
-        except BaseException:
-            client.close()
-            raise
+        where = path or socket_path(os.environ)
+        hello: Json = {
+            "client": {"name": name, "version": version},
+            "api": {"min": API_MIN, "max": API_MAX},
+            "profile": profile,
+        }
+        client = cls(_dial(where, timeout), timeout, where, hello)
+        client.initialize()
         return client
 
     @classmethod
@@ -101,15 +105,19 @@ class Client:
             UnavailableError: `not_running`.
         """
         where = path or socket_path(os.environ)
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        return cls(_dial(where, timeout), timeout, where, {})
+
+    def initialize(self) -> None:
+        """Say who calls; `connect` and `reconnect` do it. A refusal closes the connection.
+
+        Raises:
+            KezdError: what `session.initialize` answered.
+        """
         try:
-            sock.settimeout(CONNECT_TIMEOUT)
-            sock.connect(where)
-        except OSError as error:
-            sock.close()
-            raise not_running(where, error) from error
-        sock.settimeout(timeout)
-        return cls(sock, timeout)
+            self.session = self.call("session.initialize", **self._hello)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """End the connection."""
@@ -128,8 +136,14 @@ class Client:
 
         return Api(self.call)
 
-    def call(self, method: str, **params: Any) -> Json:
+    def call(self, method: str, *, descriptors: Sequence[int] = (), **params: Any) -> Json:
         """Call a method and return its result.
+
+        Args:
+            method: `noun.verb`.
+            descriptors: open files to send along, at most 16; a parameter `{"fd": 0}` means the first
+                of them. They stay the caller's to close.
+            params: by name.
 
         Raises:
             KezdError: of the family and slug that the daemon answered.
@@ -138,9 +152,7 @@ class Client:
         self._last_id += 1
         request = {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params}
         try:
-            self._sock.sendall(
-                json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-            )
+            self._send(json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode(), descriptors)
         except OSError as error:
             raise self._said_before_hanging_up() from error
         while True:
@@ -181,38 +193,80 @@ class Client:
         if self._report is not None and notice["token"] == PROGRESS_TOKEN:
             self._report(value["done"], value.get("total"), value["text"], value["unit"])
 
-    def events(self, topics: list[str], since: Json | None = None) -> Iterator[Json]:
-        """Subscribe, and yield events (`{epoch, seq, topic, event}`) as they come, for good.
+    def _send(self, line: bytes, descriptors: Sequence[int]) -> None:
+        data = line + b"\n"
+        # With the first byte; what the kernel did not take at once follows without them.
+        sent = socket.send_fds(self._sock, [data], list(descriptors)) if descriptors else 0
+        self._sock.sendall(data[sent:] if sent else data)
+
+    def events(
+        self,
+        topics: list[str],
+        since: Json | None = None,
+        *,
+        consumer: str | None = None,
+        snapshot: bool = False,
+        follow: bool = True,
+    ) -> "Events":
+        """Subscribe; the result yields events (`{epoch, seq, topic, event}`) as they come, for good.
 
         A subscription that lagged is taken up again where it was; nothing is left out.
 
         Args:
             topics: which.
             since: `{epoch, seq}` after which to begin; None for now.
+            consumer: a name whose place lasts: begins after what it acknowledged (`ack` of the
+                result), and goes on when the daemon went away and came back.
+            snapshot: ask for what a front-end draws first (`snapshot` of the result); the events go on from there.
+            follow: False ends after what the log has now.
 
         Raises:
-            UnavailableError: `not_running` when the daemon stops or goes away.
-            RequestError: `cannot_replay`.
+            UnavailableError: `not_running` when the daemon stops or goes away, unless there is a consumer.
+            RequestError: `cannot_replay`, `taken_over`.
         """
-        position = since
-        while True:
-            params: Json = {"topics": topics} if position is None else {"topics": topics, "since": position}
-            subscription = self.call("events.subscribe", **params)
-            name = subscription["subscription"]
-            position = {"epoch": subscription["epoch"], "seq": subscription["seq"]}
-            for notification in self._notifications_of(name):
-                if notification["method"] == "events.lagged":
-                    position = {"epoch": position["epoch"], "seq": notification["params"]["last_seq"]}
-                    break
-                yield notification["params"]
+        from kezd.client.events_sync import Events  # here, as who does not use it starts without it
 
-    def _notifications_of(self, subscription: str) -> Iterator[Json]:
+        return Events(self, topics, since, consumer, snapshot=snapshot, follow=follow)
+
+    def next_notice(self, subscription: str) -> Json:
+        """Wait for the next notification of a subscription, `{method, params}`.
+
+        Raises:
+            UnavailableError: `stopping` or `not_running`.
+        """
         while True:
             message = self._notifications.popleft() if self._notifications else self._wait_notification()
             if message.get("method") == "daemon.stopping":
                 raise UnavailableError(Slug.STOPPING)
             if message.get("params", {}).get("subscription") == subscription:
-                yield message
+                return message
+
+    @property
+    def has_notices(self) -> bool:
+        """Whether something the daemon said has arrived already and was not looked at."""
+        return bool(self._notifications) or b"\n" in self._buffer
+
+    def reconnect(self) -> None:
+        """Wait until a daemon that went away is back with this profile open, and connect as before.
+
+        Raises:
+            KezdError: what `session.initialize` answered.
+        """
+        self.close()
+        while True:
+            time.sleep(RECONNECT_PAUSE)
+            try:
+                self._sock = _dial(self._path, self._timeout)
+                self._buffer.clear()
+                self._notifications.clear()
+                self.initialize()
+            except UnavailableError as error:
+                if error.slug not in (Slug.NOT_RUNNING, Slug.STOPPING):
+                    raise
+                continue
+            if self.session["state"] == "open":
+                return
+            self.close()  # somebody has to unlock it first
 
     def _wait_notification(self) -> Json:
         self._sock.settimeout(None)
@@ -246,3 +300,15 @@ class Client:
         except UnavailableError as error:
             return error
         return error_from_wire(message["error"]) if "error" in message else disconnected()
+
+
+def _dial(path: str, timeout: float | None) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(CONNECT_TIMEOUT)
+        sock.connect(path)
+    except OSError as error:
+        sock.close()
+        raise not_running(path, error) from error
+    sock.settimeout(timeout)
+    return sock

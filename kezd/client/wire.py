@@ -13,6 +13,7 @@ from kezd.errors import KezdError, Slug, error_for
 API_MIN = 1
 API_MAX = 1
 DEPRECATED = "rpc.deprecated"
+PROGRESS = "$/progress"
 LINE_BYTES = 64 * 1024 * 1024
 """Longest answer that is read."""
 
