@@ -22,11 +22,13 @@ class Topic(Enum):
     """`{type: added|changed|request|alarm|decided, contact: Contact}`; durable."""
     IDENTITY = "identity"
     """`{type: created|registered|restored|superseded|resumed, identity: Identity}`; durable."""
+    CONFIRMATION = "confirmation"
+    """`{type: asked|settled, confirmation: Confirmation}`; ephemeral, for the scope `full`."""
     LINK = "link"
     """`{link: LinkHealth}`; ephemeral."""
 
 
-EPHEMERAL = frozenset({Topic.LINK})
+EPHEMERAL = frozenset({Topic.LINK, Topic.CONFIRMATION})
 EVENT = "event"
 LAGGED = "events.lagged"
 ENDED = "events.ended"

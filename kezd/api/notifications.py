@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from kezd.api import types as t
 from kezd.api.events import ENDED, EPHEMERAL, EVENT, LAGGED, STOPPING, Topic
+from kezd.api.methods.row import Scope
 
 DEPRECATED = "rpc.deprecated"
 PROGRESS = "$/progress"
+CONFIRMATION = "confirmation.needed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class TopicRow:
     topic: Topic
     body: type[t.Result]
     doc: str
+    scope: Scope = Scope.READ
+    """Who may listen."""
 
     @property
     def durable(self) -> bool:
@@ -40,6 +44,9 @@ TOPICS: tuple[TopicRow, ...] = (
     TopicRow(Topic.MESSAGE, t.MessageEvent, "Messages: received, sent, and each change of their state."),
     TopicRow(Topic.CONTACT, t.ContactEvent, "Contacts, requests of strangers, and alarms about keys."),
     TopicRow(Topic.IDENTITY, t.IdentityEvent, "The profile's own identity."),
+    TopicRow(
+        Topic.CONFIRMATION, t.ConfirmationEvent, "Calls that wait for a person's yes.", scope=Scope.FULL
+    ),
     TopicRow(Topic.LINK, t.LinkEvent, "Links to the network, as their state changes."),
 )
 
@@ -48,6 +55,7 @@ NOTIFICATIONS: tuple[Notification, ...] = (
     Notification(LAGGED, t.LaggedNotice, "A subscription has ended: its reader was too slow."),
     Notification(ENDED, t.EndedNotice, "A subscription has ended: complete, taken over, or forgotten."),
     Notification(STOPPING, t.StoppingNotice, "The daemon stops."),
+    Notification(CONFIRMATION, t.ConfirmationNotice, "A call of this connection waits for a person's yes."),
     Notification(PROGRESS, t.ProgressNotice, "How far a call with a `progress_token` is."),
     Notification(DEPRECATED, t.DeprecatedNotice, "A method was called that is deprecated."),
 )

@@ -26,6 +26,7 @@ from kezd.runtime.config import Config
 from kezd.runtime.lock import instance_lock
 from kezd.runtime.paths import Paths
 from kezd.runtime.systemd import listen_sockets
+from kezd.services.access import Confirmations, Tokens
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +36,13 @@ INSTANCE_BYTES = 8
 class Peer:
     """The running daemon, as a connection sees it."""
 
-    def __init__(self, version: str, profiles: Profiles) -> None:
+    def __init__(
+        self, version: str, profiles: Profiles, tokens: Tokens, confirmations: Confirmations
+    ) -> None:
         self.instance_id = secrets.token_hex(INSTANCE_BYTES)
         self.version = version
+        self.tokens = tokens
+        self.confirmations = confirmations
         self._profiles = profiles
         self._stopped = trio.Event()
 
@@ -106,7 +111,8 @@ async def open_peer(
         listener = stack.enter_context(_listener(paths, environ))
         await trio.to_thread.run_sync(clear_scratch, paths)
         profiles = await stack.enter_async_context(Profiles.open(config.profiles.names, paths, opening))
-        peer = Peer(__version__, profiles)
+        tokens = await stack.enter_async_context(Tokens.open(paths.data, adapters.clock))
+        peer = Peer(__version__, profiles, tokens, Confirmations(adapters.clock, config.rpc.confirm_s))
         await stack.enter_async_context(open_server(listener, peer, HANDLERS, config.rpc))
         log.info("ready", extra={"socket": paths.socket, "version": peer.version})
         yield peer

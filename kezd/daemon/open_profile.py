@@ -21,6 +21,7 @@ from kezd.daemon.adapters import Adapters
 from kezd.daemon.event_log import EventLog, Views
 from kezd.daemon.links import WatchedHome, link_health
 from kezd.errors import RequestError, Slug, UnavailableError
+from kezd.runtime.audit import AuditEntry
 from kezd.runtime.bus import Bus, Event
 from kezd.runtime.config import Config
 from kezd.runtime.paths import ProfilePaths
@@ -53,13 +54,23 @@ class SilentChat(ChatHistory):
         self._identity = identity
         self._wait_live = wait_live
 
-    async def send(self, to: str, text: str, once: Any, *, dry_run: bool) -> SendResult:
+    async def send(
+        self, to: str, text: str, once: Any, *, dry_run: bool, audit: AuditEntry | None = None
+    ) -> SendResult:
         """Send as soon as the chat is live, or say why it is not going to be."""
-        return await (await self._live()).send(to, text, once, dry_run=dry_run)
+        return await (await self._live()).send(to, text, once, dry_run=dry_run, audit=audit)
 
-    async def read(self, contact: str, up_to: int | None, once: Any, *, dry_run: bool) -> ReadResult:
+    async def read(
+        self,
+        contact: str,
+        up_to: int | None,
+        once: Any,
+        *,
+        dry_run: bool,
+        audit: AuditEntry | None = None,
+    ) -> ReadResult:
         """Mark as soon as the chat is live, or say why it is not going to be."""
-        return await (await self._live()).read(contact, up_to, once, dry_run=dry_run)
+        return await (await self._live()).read(contact, up_to, once, dry_run=dry_run, audit=audit)
 
     async def _live(self) -> Chat:
         shown = await self._identity.show()

@@ -15,6 +15,7 @@ from typing import Any
 import trio
 
 from kezd.api import types as t
+from kezd.api.events import Topic
 from kezd.daemon.adapters import Adapters
 from kezd.daemon.backups import ProfileBackups
 from kezd.daemon.doctor import examine
@@ -23,9 +24,11 @@ from kezd.daemon.links import is_heard
 from kezd.daemon.open_profile import OpenProfile, SilentChat
 from kezd.errors import AccessError, KezdError, RequestError, Slug, StoreError
 from kezd.rpc.ports import ProfileState
+from kezd.runtime.bus import Event
 from kezd.runtime.config import Config
 from kezd.runtime.new_file import file_error, sync_directory
 from kezd.runtime.paths import Paths, ensure_private_directory
+from kezd.services.access import AuditTrail
 from kezd.services.chat.chat import Chat
 from kezd.services.contacts.service import Contacts
 from kezd.services.identity.service import Identity
@@ -66,6 +69,7 @@ class Profile:
         self._tried = trio.Event()
         self._began = adapters.clock.monotonic()
         self._environ = environ
+        self.audit = AuditTrail()
         self.backups = ProfileBackups(self, paths, adapters.clock, version)
         self._nursery: trio.Nursery
 
@@ -156,6 +160,11 @@ class Profile:
         """The event log."""
         return self.opened.log
 
+    def announce(self, topic: Topic, body: dict[str, Any], key: str) -> None:
+        """Publish an ephemeral event; without a database nobody can have subscribed."""
+        if self._open is not None:
+            self._open.db.bus.publish([Event(0, topic.value, body, key=key)])
+
     # --- changing state
 
     async def unlock(self, passphrase: str | None) -> None:
@@ -245,7 +254,7 @@ class Profile:
         )
         lives = False
         try:
-            async with opening as self._open:
+            async with opening as self._open, self.audit.writing_to(self._open.db):
                 log.info("profile is open", extra={"profile": self._name})
                 lives = True
                 task_status.started()

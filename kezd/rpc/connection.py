@@ -9,6 +9,7 @@ each call is answered exactly once, in any order, unless the connection broke.
 """
 
 import logging
+import secrets
 import socket
 from collections.abc import Coroutine
 from typing import Any
@@ -22,8 +23,8 @@ from kezd.rpc.dispatch import CANCEL, Dispatcher
 from kezd.rpc.framing import Framing, FramingError, LineFraming, choose_framing
 from kezd.rpc.inline import run_inline
 from kezd.rpc.outbox import WRITE_TIMEOUT, BrokenConnectionError, Outbox
-from kezd.rpc.peercred import Caller
-from kezd.rpc.ports import Peer
+from kezd.rpc.peercred import Caller, executable_of
+from kezd.rpc.ports import Grant, Peer
 from kezd.rpc.progress import Progresses
 from kezd.rpc.replies import encode_error, encode_malformed, encode_notification
 from kezd.rpc.requests import Call, Malformed, NoId, Parsed, parse_message
@@ -35,6 +36,7 @@ from kezd.runtime.settings import RpcSettings
 log = logging.getLogger(__name__)
 
 RECEIVE_BYTES = 64 * 1024
+CONNECTION_BYTES = 6
 CLOSE_GRACE = 2.0
 """Seconds that the last answers get to leave."""
 
@@ -85,6 +87,9 @@ class Connection:
                     Progresses(nursery, self._outbox, self._wrap),
                     self._notify,
                     self._running,
+                    secrets.token_hex(CONNECTION_BYTES),
+                    executable_of(self._caller),
+                    lambda grant: nursery.start_soon(self._end_with, grant),
                 )
                 nursery.start_soon(self._write)
                 nursery.start_soon(self._read)
@@ -103,6 +108,17 @@ class Connection:
             self._sock.shutdown(socket.SHUT_RD)
         except OSError:
             self._finished.set()
+
+    async def _end_with(self, grant: Grant) -> None:
+        """End the connection with its token: nothing more is read, running calls have a moment to end."""
+        await grant.wait_over()
+        log.info("a connection ends with its token", extra={"token": grant.name, "pid": self._caller.pid})
+        try:
+            self._sock.shutdown(socket.SHUT_RD)
+        except OSError as error:
+            log.debug("a client was gone already", extra={"cause": str(error)})
+        await trio.sleep(CLOSE_GRACE)
+        self._finished.set()
 
     def _notify(self, method: str, params: dict[str, Any]) -> None:
         self._outbox.put(self._wrap(encode_notification(method, params)))
@@ -158,6 +174,7 @@ class Connection:
                 self._refuse_stream(error)
                 break
         self._reading = False
+        self._session.gone.set()
         self._finish_if_done()
 
     async def _receive(self) -> bool:

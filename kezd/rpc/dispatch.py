@@ -12,6 +12,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import msgspec
@@ -21,9 +22,10 @@ from jsonrpcserver.result import SuccessResult
 from oslash.either import Left, Right
 
 from kezd.api import types as t
-from kezd.api.methods import METHODS, Method, Scope
+from kezd.api.methods import METHODS, Method
 from kezd.api.notifications import DEPRECATED
-from kezd.errors import AccessError, KezdError, RequestError, Slug
+from kezd.errors import KezdError, RequestError, Slug
+from kezd.rpc.guard import Guard, Record, Summary
 from kezd.rpc.once import Keys
 from kezd.rpc.replies import as_rpc_error, encode_failure, encode_success, report_bug
 from kezd.rpc.requests import Call, NoId
@@ -40,11 +42,7 @@ CANCEL = "rpc.cancel"
 IDEMPOTENCY_KEY_LENGTH = 128
 NOT_HASHED = frozenset({"idempotency_key", "progress_token", "passphrase", "vault_passphrase"})
 
-_GRANTED_BY = {
-    Scope.FULL: (Scope.FULL,),
-    Scope.CHAT: (Scope.CHAT, Scope.FULL),
-    Scope.READ: (Scope.CHAT, Scope.READ, Scope.FULL),
-}
+NO_SUMMARIES: Mapping[str, Summary] = MappingProxyType({})
 _FIELD = re.compile(r"field `([^`]+)`")
 _PATH = re.compile(r" - at `\$\.?([^`]*)`")
 _HASH = msgspec.json.Encoder(order="deterministic").encode
@@ -62,11 +60,11 @@ class BoundMethod:
 
     __signature__ = _AnySignature()
 
-    def __init__(self, method: Method, handler: Handler, keys: Keys) -> None:
+    def __init__(self, method: Method, handler: Handler, keys: Keys, summary: Summary | None) -> None:
         self._method = method
         self._handler = handler
         self._keys = keys
-        self._granted_by = _GRANTED_BY[method.scope]
+        self._guard = Guard(method, summary)
         self._atomic = method.name in ATOMIC
         self._remembers = method.name in REMEMBERING
 
@@ -80,27 +78,27 @@ class BoundMethod:
             raise as_rpc_error(report_bug(error, self._method.name)) from error
 
     async def _run(self, session: Session, raw: dict[str, Any]) -> Any:
+        if not self._guard.audits or session.bound is None:
+            return await self._perform(session, raw, None)
+        return await self._guard.recorded(session, partial(self._perform, session, raw))
+
+    async def _perform(self, session: Session, raw: dict[str, Any], record: Record | None) -> Any:
         method = self._method
-        if session.bound is None and not method.bare:
-            raise RequestError(Slug.NOT_INITIALIZED)
-        if session.scope not in self._granted_by:
-            raise AccessError(
-                Slug.FORBIDDEN,
-                f"{method.name} needs the scope `{method.scope.value}`,"
-                f" this connection has `{session.scope.value}`",
-            )
+        self._guard.admit(session)
         if method.deprecated:
             _warn(session, method)
         try:
             params = msgspec.convert(raw, method.params)
         except msgspec.ValidationError as error:
             _refuse(error)
-        if not isinstance(params, t.Mutation):
-            return await self._handler(session, params)
-        if params.dry_run and not method.dry_run:
+        if isinstance(params, t.Mutation) and params.dry_run and not method.dry_run:
             raise RequestError(
                 Slug.INVALID_ARGUMENT, f"`dry_run`: {method.name} has none", detail={"field": "dry_run"}
             )
+        if record is not None:
+            await self._guard.prepare(session, params, record)
+        if not isinstance(params, t.Mutation):
+            return await self._handler(session, params)
         if self._atomic:  # its handler takes the token along into its own transaction
             return await self._handler(session, params)
         once, key = make_once(session, method.name, params), params.idempotency_key
@@ -115,11 +113,17 @@ class BoundMethod:
 class Dispatcher:
     """All methods of the socket."""
 
-    def __init__(self, handlers: Mapping[str, Handler], methods: Sequence[Method] = METHODS) -> None:
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        methods: Sequence[Method] = METHODS,
+        summaries: Mapping[str, Summary] = NO_SUMMARIES,
+    ) -> None:
         # Any: jsonrpcserver's own alias has synchronous methods only.
         keys = Keys()
         self._methods: dict[str, Any] = {
-            method.name: BoundMethod(method, handlers[method.name], keys) for method in methods
+            method.name: BoundMethod(method, handlers[method.name], keys, summaries.get(method.name))
+            for method in methods
         }
         self._unstoppable = frozenset(method.name for method in methods if not method.stoppable)
 

@@ -10,7 +10,12 @@ from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any, Literal, Protocol
 
+import trio
+
 from kezd.api import types as t
+from kezd.api.events import Topic
+from kezd.api.methods import Scope
+from kezd.runtime.audit import AuditEntry
 from kezd.runtime.bus import Event, Subscription
 
 
@@ -110,8 +115,10 @@ class ContactsCalls(Protocol):
 class ChatCalls(Protocol):
     """What `chat.*` asks of an open profile."""
 
-    async def send(self, to: str, text: str, once: Any, *, dry_run: bool) -> t.SendResult:
-        """Queue a message."""
+    async def send(
+        self, to: str, text: str, once: Any, *, dry_run: bool, audit: AuditEntry | None
+    ) -> t.SendResult:
+        """Queue a message; its row of the audit log is in the same transaction."""
         ...
 
     async def history(self, contact: str, limit: int, cursor: str | None) -> t.MessagesResult:
@@ -126,8 +133,10 @@ class ChatCalls(Protocol):
         """A page of threads."""
         ...
 
-    async def read(self, contact: str, up_to: int | None, once: Any, *, dry_run: bool) -> t.ReadResult:
-        """Mark as seen."""
+    async def read(
+        self, contact: str, up_to: int | None, once: Any, *, dry_run: bool, audit: AuditEntry | None
+    ) -> t.ReadResult:
+        """Mark as seen; the row of the audit log comes with the last transaction."""
         ...
 
 
@@ -180,6 +189,103 @@ class Consumers(Protocol):
 
     async def forget(self, name: str) -> None:
         """Drop the name. `RequestError(NOT_FOUND)`."""
+        ...
+
+
+class Grant(Protocol):
+    """What the holders of one token have."""
+
+    @property
+    def name(self) -> str:
+        """Of the token."""
+        ...
+
+    @property
+    def scope(self) -> Scope:
+        """What its holders may do."""
+        ...
+
+    @property
+    def over(self) -> bool:
+        """Whether it was revoked or has expired; cheap."""
+        ...
+
+    async def wait_over(self) -> None:
+        """Wait until it is over."""
+        ...
+
+
+class TokenCalls(Protocol):
+    """What `tokens.*` and `session.initialize` ask of the daemon's tokens."""
+
+    def grant(self, secret: str, profile: str) -> Grant:
+        """What a secret gives on a profile. `AccessError(FORBIDDEN)`. Never waits."""
+        ...
+
+    def list(self, limit: int, cursor: str | None) -> t.TokensResult:
+        """A page."""
+        ...
+
+    async def create(
+        self, name: str, scope: Scope, expires_in_s: int | None, profiles: Sequence[str] | None
+    ) -> t.TokenCreateResult:
+        """Make one."""
+        ...
+
+    async def revoke(self, name: str) -> None:
+        """End one. `RequestError(NOT_FOUND)`."""
+        ...
+
+
+class ConfirmationCalls(Protocol):
+    """Calls that wait for a person's yes, over all connections."""
+
+    async def ask(
+        self,
+        caller: AuditEntry,
+        profile: str,
+        summary: str,
+        gone: trio.Event,
+        announce: Callable[[t.ConfirmationEvent], None],
+    ) -> str:
+        """Wait for a yes; which front-end it came through. `AccessError(CONFIRMATION_REFUSED)`."""
+        ...
+
+    def list(self, profile: str) -> Sequence[t.Confirmation]:
+        """What is asked on a profile now."""
+        ...
+
+    def answer(self, question_id: str, profile: str, by: str, *, allow: bool) -> None:
+        """Settle one. `RequestError(NOT_FOUND)`."""
+        ...
+
+
+class BegunRow(Protocol):
+    """A call that has its row in the audit log."""
+
+    @property
+    def entry(self) -> AuditEntry:
+        """Whose call."""
+        ...
+
+
+class AuditCalls(Protocol):
+    """The audit log of a profile, in every state of it."""
+
+    async def begin(self, entry: AuditEntry, confirmed_by: str | None) -> BegunRow:
+        """Write the row of a call that is about to begin; it must not begin when this raises."""
+        ...
+
+    async def end(self, begun: Any, outcome: str) -> None:
+        """Say how it went: `ok` or the error's slug. Never raises a `KezdError`."""
+        ...
+
+    async def note(self, entry: AuditEntry, outcome: str) -> None:
+        """Count a call that has ended. Never raises a `KezdError`."""
+        ...
+
+    async def list(self, limit: int, cursor: str | None) -> t.AuditResult:
+        """A page, newest first."""
         ...
 
 
@@ -255,6 +361,15 @@ class Profile(Protocol):
         """Backups and exports."""
         ...
 
+    @property
+    def audit(self) -> AuditCalls:
+        """The audit log; there in every state."""
+        ...
+
+    def announce(self, topic: Topic, body: dict[str, Any], key: str) -> None:
+        """Publish an ephemeral event to those who listen, if the profile is open. Never waits."""
+        ...
+
     async def unlock(self, passphrase: str | None) -> None:
         """Open the vault."""
         ...
@@ -299,6 +414,16 @@ class Peer(Protocol):
     @property
     def version(self) -> str:
         """Of the daemon."""
+        ...
+
+    @property
+    def tokens(self) -> TokenCalls:
+        """Of all programs."""
+        ...
+
+    @property
+    def confirmations(self) -> ConfirmationCalls:
+        """What a person is asked."""
         ...
 
     def profile(self, name: str) -> Profile:

@@ -15,6 +15,8 @@ from kezd.api.methods import METHODS, Method
 from kezd.errors import AccessError, KezdError, RequestError, Slug
 from kezd.rpc.connection import Connection
 from kezd.rpc.dispatch import Dispatcher, Handler
+from kezd.rpc.guard import Summary
+from kezd.rpc.handlers.summaries import SUMMARIES
 from kezd.rpc.outbox import WRITE_TIMEOUT
 from kezd.rpc.peercred import is_welcome, read_caller
 from kezd.rpc.ports import Peer
@@ -85,6 +87,7 @@ async def open_server(
     *,
     write_timeout: float = WRITE_TIMEOUT,
     methods: Sequence[Method] = METHODS,
+    summaries: Mapping[str, Summary] = SUMMARIES,
 ) -> AsyncIterator[Server]:
     """Serve the listening Unix socket for the length of the block.
 
@@ -95,8 +98,9 @@ async def open_server(
         limits: caps.
         write_timeout: seconds without progress after which a client that reads nothing is left.
         methods: the table.
+        summaries: what a person is told before a call that wants a confirmation.
     """
-    server = Server(peer, Dispatcher(handlers, methods), limits, write_timeout)
+    server = Server(peer, Dispatcher(handlers, methods, summaries), limits, write_timeout)
     accepting = trio.SocketListener(trio.socket.from_stdlib_socket(listener.dup()))
     async with trio.open_nursery() as connections, trio.open_nursery() as accept:
         accept.start_soon(_accept, accepting, server, connections)

@@ -9,17 +9,22 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import trio
+
 from kezd.api import types as t
 from kezd.api.methods import Scope
 from kezd.errors import RequestError, Slug
 from kezd.rpc.descriptors import Bundle
 from kezd.rpc.peercred import Caller
-from kezd.rpc.ports import Peer, Profile, Progress
+from kezd.rpc.ports import Grant, Peer, Profile, Progress
 from kezd.rpc.progress import Progresses
 from kezd.rpc.running import Running
 from kezd.rpc.subscriptions import Subscriptions
+from kezd.runtime.audit import AuditEntry
 from kezd.runtime.settings import RpcSettings
 
+CLIENT_LENGTH = 64
+"""Characters of a client's name that the audit log keeps."""
 PAGE = 200
 """Items of a list in one page, at most."""
 
@@ -36,7 +41,19 @@ class Session:
     notify: Callable[[str, dict[str, Any]], None]
     """Queues a notification for this client; never waits."""
     running: Running
+    connection: str
+    """Names this connection in the audit log."""
+    executable: str
+    """What the caller ran when it connected."""
+    watch: Callable[[Grant], None]
+    """Ends the connection when its token is over; never waits."""
     scope: Scope = Scope.CHAT
+    grant: Grant | None = None
+    """The token that gave the scope."""
+    gone: trio.Event = field(default_factory=trio.Event)
+    """The caller will say nothing more."""
+    entries: dict[str, AuditEntry] = field(default_factory=dict)
+    """By method, as they are needed."""
     client: str = ""
     bound: Profile | None = None
     warned: set[str] = field(default_factory=set)
@@ -54,6 +71,21 @@ class Session:
         if self.bound is None:
             raise RequestError(Slug.NOT_INITIALIZED)
         return self.bound
+
+    def entry(self, method: str) -> AuditEntry:
+        """How the audit log names a call of this connection."""
+        entry = self.entries.get(method)
+        if entry is None:
+            entry = self.entries[method] = AuditEntry(
+                method=method,
+                client=self.client[:CLIENT_LENGTH],
+                connection=self.connection,
+                pid=self.caller.pid,
+                executable=self.executable,
+                scope=self.scope.value,
+                token=None if self.grant is None else self.grant.name,
+            )
+        return entry
 
     def progress(self, token: t.ProgressToken | None, unit: str = "") -> AbstractContextManager[Progress]:
         """A reporter for one call: `with session.progress(params.progress_token, "bytes") as progress`.

@@ -133,6 +133,9 @@ class RpcSettings:
         default=64, metadata=_doc("most calls at once on a connection", Range(1, 10_000))
     )
     connections: int = field(default=32, metadata=_doc("most connections at once", Range(1, 10_000)))
+    confirm_s: float = field(
+        default=60.0, metadata=_doc("how long a call waits for a person's yes", Range(1, 3600))
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,13 @@ from typing import Any, Literal
 import trio
 
 from kezd.api import types as t
+from kezd.api.events import Topic
 from kezd.errors import AccessError, RequestError, Slug
 from kezd.rpc.ports import ProfileState
+from kezd.runtime.audit import AuditEntry
+from kezd.runtime.bus import Event
+from kezd.services.access import Confirmations, Tokens
+from kezd.testing.memory_audit import MemoryAudit
 from kezd.testing.memory_log import MemoryLog
 
 PRIMARY = "ed25519:" + "ab" * 32
@@ -52,6 +57,7 @@ class MemoryProfile:
     def __init__(self, log: MemoryLog) -> None:
         self.state = ProfileState.OPEN
         self.log = log
+        self.audit = MemoryAudit()
         self.contact = CONTACT
         self.decided: list[tuple[str, str | None]] = []
         self.sent: list[str] = []
@@ -59,6 +65,8 @@ class MemoryProfile:
         self.gate = trio.Event()
         self.waiting = 0
         self.most_waiting = 0
+        self.unlocking: trio.Event | None = None
+        self.remembering: trio.Event | None = None
 
     def _open(self) -> "MemoryProfile":
         if self.state is ProfileState.LOCKED:
@@ -74,10 +82,16 @@ class MemoryProfile:
         """The log."""
         return self._open().log
 
+    def announce(self, topic: Topic, body: dict[str, Any], key: str) -> None:
+        """To who listens."""
+        self.log.bus.publish([Event(0, topic.value, body, key=key)])
+
     async def unlock(self, passphrase: str | None) -> None:
         """Any passphrase but `wrong` opens."""
         if passphrase == "wrong":
             raise AccessError(Slug.WRONG_PASSPHRASE)
+        if self.unlocking is not None:
+            await self.unlocking.wait()
         self.state = ProfileState.OPEN
 
     async def create(self, params: t.IdentityCreateParams, once: Any) -> t.IdentityCreateResult:
@@ -100,7 +114,9 @@ class MemoryProfile:
         return result
 
     async def remember(self, once: Any, result: dict[str, Any]) -> None:
-        """Keep."""
+        """Keep, when the test lets it."""
+        if self.remembering is not None:
+            await self.remembering.wait()
         self.remembered[once[0]] = (once, result)
 
     async def health(self) -> t.HealthResult:
@@ -159,7 +175,9 @@ class MemoryProfile:
 
     # --- chat
 
-    async def send(self, to: str, text: str, once: Any, *, dry_run: bool) -> t.SendResult:
+    async def send(
+        self, to: str, text: str, once: Any, *, dry_run: bool, audit: AuditEntry | None
+    ) -> t.SendResult:
         """Special texts: `wait` waits for the gate, `bug` is one, `unknown` has no contact."""
         if text == "bug":
             raise ZeroDivisionError
@@ -174,6 +192,8 @@ class MemoryProfile:
                 self.waiting -= 1
         if not dry_run:
             self.sent.append(text)
+            if audit is not None:
+                await self.audit.note(audit, "ok")
         return t.SendResult(message=message(text, len(self.sent)))
 
     async def history(self, contact: str, limit: int, cursor: str | None) -> t.MessagesResult:
@@ -189,8 +209,12 @@ class MemoryProfile:
         """None."""
         return t.ConversationsResult(items=[])
 
-    async def read(self, contact: str, up_to: int | None, once: Any, *, dry_run: bool) -> t.ReadResult:
+    async def read(
+        self, contact: str, up_to: int | None, once: Any, *, dry_run: bool, audit: AuditEntry | None
+    ) -> t.ReadResult:
         """None."""
+        if audit is not None and not dry_run:
+            await self.audit.note(audit, "ok")
         return t.ReadResult(marked=0)
 
 
@@ -200,7 +224,9 @@ class MemoryPeer:
     instance_id = "i1"
     version = "0.0.0"
 
-    def __init__(self, queue_limit: int = 1024) -> None:
+    def __init__(self, tokens: Tokens, confirmations: Confirmations, queue_limit: int = 1024) -> None:
+        self.tokens = tokens
+        self.confirmations = confirmations
         self.log = MemoryLog(queue_limit)
         self.default = MemoryProfile(self.log)
         self.stopped = trio.Event()

@@ -8,18 +8,27 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from secrets import token_hex
+from typing import Any, assert_never
 
 import trio
 
-from kezd.api.methods import METHODS, Method
+from kezd.api.methods import METHODS, Method, Scope
 from kezd.rpc.handlers.table import HANDLERS
 from kezd.rpc.server import Server, open_server
 from kezd.rpc.socket_file import bound_listener
+from kezd.runtime.clock import Clock, SystemClock
 from kezd.runtime.settings import RpcSettings
+from kezd.services.access import Confirmations, Tokens
+from kezd.services.access.tokens import FULL_FILE
 from kezd.testing.memory_peer import MemoryPeer
 
 INITIALIZE = {"client": {"name": "test"}}
+
+
+def secret_of(token: str | None) -> dict[str, str]:
+    """The parameter, if there is a token."""
+    return {} if token is None else {"token": token}
 
 
 class RawClient:
@@ -76,15 +85,34 @@ class Rpc:
     peer: MemoryPeer
     server: Server
     path: Path
+    clock: Clock
+    full: str
+    """The person's own secret."""
+
+    async def secret(self, scope: Scope) -> str | None:
+        """What a client of that scope shows; None where it needs nothing."""
+        match scope:
+            case Scope.FULL:
+                return self.full
+            case Scope.CHAT:
+                return None
+            case Scope.READ:
+                made = await self.peer.tokens.create(f"reader {token_hex(4)}", Scope.READ, None, None)
+                return made.token
+            case _:
+                assert_never(scope)
 
     @asynccontextmanager
-    async def connect(self, *, initialize: bool = True) -> AsyncIterator[RawClient]:
-        """A raw connection."""
+    async def connect(
+        self, *, initialize: bool = True, scope: Scope = Scope.FULL, token: str | None = None
+    ) -> AsyncIterator[RawClient]:
+        """A raw connection: by default of the person, or with another scope, or with that token."""
         stream = await trio.open_unix_socket(str(self.path))
         async with stream:
             client = RawClient(stream)
             if initialize:
-                answer = await client.call("session.initialize", **INITIALIZE)
+                secret = token or await self.secret(scope)
+                answer = await client.call("session.initialize", **INITIALIZE, **secret_of(secret))
                 assert "result" in answer, answer
             yield client
 
@@ -97,12 +125,19 @@ async def open_rpc(
     write_timeout: float = 30.0,
     queue_limit: int = 1024,
     methods: Sequence[Method] = METHODS,
+    clock: Clock | None = None,
+    confirm_s: float = 60.0,
 ) -> AsyncIterator[Rpc]:
     """A server on `directory/run/kezd.sock` for the length of the block."""
     path = directory / "run" / "kezd.sock"
-    peer = MemoryPeer(queue_limit)
+    clock = clock or SystemClock()
+    data = directory / "data"
+    data.mkdir(mode=0o700, exist_ok=True)
     with bound_listener(path) as listener:
-        async with open_server(
-            listener, peer, HANDLERS, limits or RpcSettings(), write_timeout=write_timeout, methods=methods
-        ) as server:
-            yield Rpc(peer, server, path)
+        async with Tokens.open(data, clock) as tokens:
+            peer = MemoryPeer(tokens, Confirmations(clock, confirm_s), queue_limit)
+            async with open_server(
+                listener, peer, HANDLERS, limits or RpcSettings(), write_timeout=write_timeout, methods=methods
+            ) as server:
+                full = (data / FULL_FILE).read_text().strip()
+                yield Rpc(peer, server, path, clock, full)

@@ -4,7 +4,19 @@ Everything else comes from it: dispatch, parameter checks, scopes, the OpenRPC d
 the generated clients and the documentation. Pure: names and types, no behaviour.
 """
 
-from kezd.api.methods import backup, chat, contacts, daemon, events, identity, profiles, session
+from kezd.api.methods import (
+    audit,
+    backup,
+    chat,
+    confirmations,
+    contacts,
+    daemon,
+    events,
+    identity,
+    profiles,
+    session,
+    tokens,
+)
 from kezd.api.methods.row import Example, Method, Scope
 
 __all__ = ["API_MIN", "API_RELEASED", "API_VERSION", "METHODS", "Example", "Method", "Scope"]
@@ -25,4 +37,7 @@ METHODS: tuple[Method, ...] = (
     *events.METHODS,
     *backup.METHODS,
     *profiles.METHODS,
+    *tokens.METHODS,
+    *confirmations.METHODS,
+    *audit.METHODS,
 )

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from kezd.api.types.base import Mutation, Params, Result
+from kezd.api.types.base import Descriptor, Mutation, Params, Result
 
 MessageState = Literal["queued", "accepted", "delivered", "read", "failed", "received", "seen"]
 
@@ -39,7 +39,10 @@ class SendParams(Mutation, frozen=True, kw_only=True):
     """Send text. Returns once it is stored and queued; events tell the rest."""
 
     to: str
-    text: str
+    text: str | None = None
+    """At most 32 KiB of UTF-8; this or `text_from`."""
+    text_from: Descriptor | None = None
+    """A file or pipe with the text, read to its end."""
 
 
 class SendResult(Result, frozen=True, kw_only=True):

@@ -25,6 +25,8 @@ class InitializeParams(Params, frozen=True, kw_only=True):
     client: ClientInfo
     api: ApiRange = ApiRange()
     profile: str = "default"
+    token: str | None = None
+    """Secret of a token, for its scope; without one: `chat`."""
 
 
 class Limits(Result, frozen=True, kw_only=True):

@@ -1,12 +1,20 @@
 """`events.*`."""
 
 from kezd.api import types as t
+from kezd.api.methods import Scope
+from kezd.api.notifications import TOPICS
+from kezd.errors import AccessError, Slug
 from kezd.rpc.dispatch import Handler
 from kezd.rpc.session import Session
+
+_ONLY_FULL = frozenset(row.topic.value for row in TOPICS if row.scope is Scope.FULL)
 
 
 async def subscribe(session: Session, params: t.SubscribeParams) -> t.SubscribeResult:
     """Begin a subscription; its events follow the answer."""
+    secret = [topic for topic in params.topics if topic in _ONLY_FULL]
+    if secret and session.scope is not Scope.FULL:
+        raise AccessError(Slug.FORBIDDEN, f"the topic `{secret[0]}` needs the scope `full`")
     return await session.subscriptions.open(session.profile.events, params)
 
 

@@ -27,6 +27,10 @@ async def initialize(session: Session, params: t.InitializeParams) -> t.Initiali
         raise RequestError(Slug.INVALID_ARGUMENT, "this connection is initialised already")
     api = _agree(params.api)
     profile = session.peer.profile(params.profile)
+    if params.token is not None:
+        session.grant = session.peer.tokens.grant(params.token, profile.name)
+        session.scope = session.grant.scope
+        session.watch(session.grant)
     session.bound = profile
     session.client = params.client.name
     limits = session.limits

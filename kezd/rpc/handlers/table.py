@@ -4,7 +4,19 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from kezd.rpc.dispatch import Handler
-from kezd.rpc.handlers import backup, chat, contacts, daemon, events, identity, profiles, session
+from kezd.rpc.handlers import (
+    audit,
+    backup,
+    chat,
+    confirmations,
+    contacts,
+    daemon,
+    events,
+    identity,
+    profiles,
+    session,
+    tokens,
+)
 
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {
@@ -16,5 +28,8 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         **events.HANDLERS,
         **backup.HANDLERS,
         **profiles.HANDLERS,
+        **tokens.HANDLERS,
+        **confirmations.HANDLERS,
+        **audit.HANDLERS,
     }
 )

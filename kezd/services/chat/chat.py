@@ -19,6 +19,7 @@ from kezd.kez.identifiers import parse_primary
 from kezd.kez.keys import PublicKey
 from kezd.kez.sealed import VERSION
 from kezd.kez.signing import Signer
+from kezd.runtime.audit import AuditEntry
 from kezd.runtime.clock import Clock
 from kezd.runtime.settings import ChatSettings
 from kezd.runtime.transport import Delivery
@@ -35,6 +36,7 @@ from kezd.services.chat.seen import SEEN_LIMIT, admit, mark_seen
 from kezd.services.chat.steady import SteadyClock
 from kezd.services.ports import ContactBook, MessageTransport
 from kezd.store import conversations, messages, streams
+from kezd.store.audit import note
 from kezd.store.database import Database, Transaction
 from kezd.store.idempotency import Once, recall, remember
 from kezd.store.streams import Undecoded
@@ -115,9 +117,17 @@ class Chat(ChatHistory):
             nursery.cancel_scope.cancel()
 
     async def send(
-        self, to: str, text: str, once: Once | None = None, *, dry_run: bool = False
+        self,
+        to: str,
+        text: str,
+        once: Once | None = None,
+        *,
+        dry_run: bool = False,
+        audit: AuditEntry | None = None,
     ) -> SendResult:
         """Queue a text (at most 32 KiB) for a contact; it is durable when this returns.
+
+        `audit` is whose call this is, for the row of the audit log.
 
         Raises:
             RequestError: `not_a_contact`, `blocked`, `request_pending`, `no_common_version`,
@@ -128,20 +138,33 @@ class Chat(ChatHistory):
         body = check_text(text)
         if dry_run:
             return await self._db.read(lambda tx: preview(tx, self._contacts, to, text, self._clock.now()))
-        queued = await self._db.write(partial(self._queue, to, body, once), then=self._offer)
+        queued = await self._db.write(partial(self._queue, to, body, once, audit), then=self._offer)
         return queued.result
 
     def _offer(self, queued: Queued) -> None:
         if queued.envelope is not None:
             self._outbox.offer([queued.envelope])
 
-    def _queue(self, to: str, body: dict[str, str], once: Once | None, tx: Transaction) -> Queued:
-        return queue_text(tx, self._contacts, self._sealer, to, body, once, self._steady.now())
+    def _queue(
+        self, to: str, body: dict[str, str], once: Once | None, audit: AuditEntry | None, tx: Transaction
+    ) -> Queued:
+        queued = queue_text(tx, self._contacts, self._sealer, to, body, once, self._steady.now())
+        if audit is not None:
+            note(tx, audit)
+        return queued
 
     async def read(
-        self, contact: str, up_to: int | None = None, once: Once | None = None, *, dry_run: bool = False
+        self,
+        contact: str,
+        up_to: int | None = None,
+        once: Once | None = None,
+        *,
+        dry_run: bool = False,
+        audit: AuditEntry | None = None,
     ) -> ReadResult:
         """Mark what a contact wrote as seen, up to a position or all of it.
+
+        `audit` is whose call this is, for the row of the audit log.
 
         Raises:
             RequestError: `not_a_contact`, `idempotency_conflict`.
@@ -154,19 +177,28 @@ class Chat(ChatHistory):
         marked: int = earlier["marked"]
         more: bool = earlier.get("more", False)
         while more:
-            count = await self._db.write(partial(self._mark_seen, genesis, up_to, once, marked))
+            count = await self._db.write(partial(self._mark_seen, genesis, up_to, once, marked, audit))
+            audit = None
             marked, more = marked + count, count == SEEN_LIMIT
             if count:
                 self._receipts_bell.ring()
         return ReadResult(marked=marked)
 
     def _mark_seen(
-        self, genesis: PublicKey, up_to: int | None, once: Once | None, before: int, tx: Transaction
+        self,
+        genesis: PublicKey,
+        up_to: int | None,
+        once: Once | None,
+        before: int,
+        audit: AuditEntry | None,
+        tx: Transaction,
     ) -> int:
         """One step; the key remembers how far it got, so that a killed call goes on where it was."""
         wanted = self._settings.read_receipts
         count = mark_seen(tx, self._contacts, genesis, up_to, receipts_wanted=wanted)
         remember(tx, once, {"marked": before + count, "more": count == SEEN_LIMIT})
+        if audit is not None:
+            note(tx, audit)
         return count
 
     async def _receive_loop(self) -> None:

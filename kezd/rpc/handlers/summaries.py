@@ -1,0 +1,63 @@
+"""What a person is told before a call that uses their keys or gives power away.
+
+One function for each method of the table that wants a confirmation. It refuses what would
+fail anyway, so that nobody is asked in vain, and answers None where this call needs no yes.
+The texts hold words of the caller: front-ends print them like any foreign text.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from kezd.api import types as t
+from kezd.errors import RequestError, Slug
+from kezd.rpc.guard import Summary
+from kezd.rpc.session import Session
+
+
+async def _who(session: Session) -> str:
+    shown = await session.profile.identity.show()
+    if shown.state == "none":
+        raise RequestError(Slug.NO_IDENTITY)
+    return f"@{shown.handle}" if shown.handle else "your identity"
+
+
+async def words(session: Session, _params: t.IdentityWordsParams) -> str:
+    """The words are shown."""
+    return f"Show the recovery words of {await _who(session)}. Whoever sees them can be you."
+
+
+async def restore(session: Session, params: t.IdentityRestoreParams) -> str | None:
+    """Only taking over again uses a key that is here already."""
+    if params.words is not None:
+        return None
+    who = await _who(session)
+    return f"Sign in as {who} again with the key on this machine; the other installation stops."
+
+
+async def token(_session: Session, params: t.TokenCreateParams) -> str | None:
+    """Only a full token gives power away."""
+    if params.scope != "full":
+        return None
+    return f"Make the token “{params.name}”: whoever has it may do everything that you may."
+
+
+async def backup(session: Session, params: t.BackupCreateParams) -> str:
+    """Keys leave the vault."""
+    return f"Write the keys and messages of {await _who(session)} to {params.path}, sealed with a passphrase."
+
+
+async def remove_profile(session: Session, params: t.ProfileRemoveParams) -> str:
+    """Keys are deleted."""
+    name = session.peer.profile(params.name).name
+    return f"Delete the profile “{name}” with its key, contacts and messages."
+
+
+SUMMARIES: Mapping[str, Summary] = MappingProxyType(
+    {
+        "identity.words": words,
+        "identity.restore": restore,
+        "tokens.create": token,
+        "backup.create": backup,
+        "profiles.remove": remove_profile,
+    }
+)
