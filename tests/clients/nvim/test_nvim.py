@@ -574,3 +574,21 @@ def test_health_is_reported(nvim):
     assert "Neovim 0." in report
     assert "API 1, profile default" in report
     assert "kezd is not running" not in report
+
+
+def test_an_editor_that_stood_still_catches_up(nvim, alice, bob):
+    """Neovim reads nothing for a while, its subscription lags, and nothing is missed or doubled."""
+    open_conversation(nvim)
+    os.kill(nvim.pid, signal.SIGSTOP)
+    try:
+        for _ in range(60):
+            bob.send("@alice", "x" * 30 * KIB)
+        sent = [alice.send("@bob", f"meanwhile {number}") for number in range(500)]
+        alice.wait_states(sent[-1:])
+    finally:
+        os.kill(nvim.pid, signal.SIGCONT)
+    nvim.wait("the end is shown", lambda: gutters(nvim).get("meanwhile 499") == "✓✓")
+    shown = [line.strip() for line in nvim.lines(BOB) if line.startswith("    meanwhile")]
+    assert shown == [f"meanwhile {number}" for number in range(500)]
+    session = "local s = require('kezd').app().session return { s.attempts, s.subscription }"
+    assert nvim.lua(session) == [1, "s2"], "it lagged, and went on over the same connection"
