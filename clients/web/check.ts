@@ -12,8 +12,8 @@ export async function converse(): Promise<string | null> {
   const nothing = await call("daemon.health", {});
   // @ts-expect-error: `to` is text
   await call("chat.send", { to: 3, text: "hi" });
-  // @ts-expect-error: `text` is required
-  await call("chat.send", { to: "bob@kez.lat" });
+  // @ts-expect-error: `to` is required
+  await call("chat.send", { text: "hi" });
   // @ts-expect-error: there is no such parameter
   await call("chat.send", { to: "bob@kez.lat", text: "hi", loud: true });
   // @ts-expect-error: there is no such method

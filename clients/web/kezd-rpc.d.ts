@@ -32,6 +32,35 @@ export interface ApiRange {
   max?: number;
 }
 
+/** One call that changes something or needs the scope `full`, or many alike of one connection and hour. */
+export interface AuditItem {
+  /** Of the first call, Unix milliseconds. */
+  at: number;
+  last_at: number;
+  count: number;
+  method: string;
+  /** The name that the program gave itself. */
+  client: string;
+  connection: string;
+  /** As the kernel told it when the connection was made. */
+  pid: number;
+  /** What that process ran then; `?` when it could not be read. */
+  executable: string;
+  scope: string;
+  /** Name of the token shown; None without one. */
+  token: string | null;
+  /** The front-end through which a person said yes. */
+  confirmed_by: string | null;
+  /** `ok`, the error's slug, or `begun` while it runs (for good, when the daemon died during it). */
+  outcome: string;
+}
+
+/** A page, newest first. */
+export interface AuditResult {
+  items: Array<AuditItem>;
+  next_cursor?: string | null;
+}
+
 /** What a backup holds. */
 export interface BackupContents {
   created_at: number;
@@ -130,6 +159,47 @@ export interface Check {
 export interface ClientInfo {
   name: string;
   version?: string;
+}
+
+/** A call that waits. All but `pid`, `executable` and times is foreign text. */
+export interface Confirmation {
+  id: string;
+  profile: string;
+  method: string;
+  /** In plain words, what will be signed, shown or given away. */
+  summary: string;
+  client: string;
+  pid: number;
+  executable: string;
+  token: string | null;
+  /** Unix milliseconds. */
+  asked_at: number;
+  /** When no answer is a no. */
+  expires_at: number;
+}
+
+/** A person's answer. Who answers what was answered before gets `not_found`. */
+export interface ConfirmationAnswerParams {
+  id: string;
+  allow: boolean;
+}
+
+/** A call waits for a person's yes, or does not any more. */
+export interface ConfirmationEvent {
+  type: "asked" | "settled";
+  confirmation: Confirmation;
+  /** How it was settled; `gone` when the caller hung up. */
+  outcome?: "allowed" | "gone" | "refused" | "timed_out" | null;
+}
+
+/** Said to the caller itself: one of its calls waits for a person's yes, which it may give if it is `full`. */
+export interface ConfirmationNotice {
+  confirmation: Confirmation;
+}
+
+/** All that wait on this profile, oldest first. */
+export interface ConfirmationsResult {
+  items: Array<Confirmation>;
 }
 
 /** A named place in the event log. */
@@ -269,6 +339,12 @@ export interface ConversationsResult {
 export interface DeprecatedNotice {
   method: string;
   instead: string;
+}
+
+/** An open file that the client sent along with the line (`SCM_RIGHTS`). */
+export interface Descriptor {
+  /** Which of the line's descriptors, from 0. */
+  fd: number;
 }
 
 /** All checks. */
@@ -432,6 +508,8 @@ export interface InitializeParams {
   client: ClientInfo;
   api?: ApiRange;
   profile?: string;
+  /** Secret of a token, for its scope; without one: `chat`. */
+  token?: string | null;
 }
 
 /** What the connection is from now on. */
@@ -619,7 +697,10 @@ export interface SendParams {
   /** Check everything, change nothing. */
   dry_run?: boolean;
   to: string;
-  text: string;
+  /** At most 32 KiB of UTF-8; this or `text_from`. */
+  text?: string | null;
+  /** A file or pipe with the text, read to its end. */
+  text_from?: Descriptor | null;
 }
 
 /** The message as queued (`message.id` is its id for good). */
@@ -682,6 +763,46 @@ export interface SubscribeResult {
 /** Names a subscription of this connection. */
 export interface SubscriptionRef {
   subscription: string;
+}
+
+/** Make a token. Names are unique, so a call that is repeated makes no second one. */
+export interface TokenCreateParams {
+  /** 1 to 64 printable characters. */
+  name: string;
+  scope: "chat" | "full" | "read";
+  /** None for a token that lasts until it is revoked. */
+  expires_in_s?: number | null;
+  /** The only ones that it is for; None for all. A full token is for all. */
+  profiles?: Array<string> | null;
+}
+
+/** The new token. */
+export interface TokenCreateResult {
+  /** The secret: said here, and never again. */
+  token: string;
+  item: TokenItem;
+}
+
+/** A token, without its secret. Times are Unix milliseconds. */
+export interface TokenItem {
+  name: string;
+  scope: "chat" | "full" | "read";
+  profiles: Array<string> | null;
+  created_at: number;
+  expires_at: number | null;
+  last_used_at: number | null;
+  expired: boolean;
+}
+
+/** A token by its name. */
+export interface TokenRef {
+  name: string;
+}
+
+/** A page of tokens, by name. */
+export interface TokensResult {
+  items: Array<TokenItem>;
+  next_cursor?: string | null;
 }
 
 /** Open the vault. */
@@ -781,6 +902,18 @@ export interface Methods {
   "profiles.create": { params: ProfileCreateParams; result: ProfileItem };
   /** Stop a profile and delete it with everything in it. Scope: full. */
   "profiles.remove": { params: ProfileRemoveParams; result: Done };
+  /** Make a token for another program; a full one waits for a confirmation. Scope: full. */
+  "tokens.create": { params: TokenCreateParams; result: TokenCreateResult };
+  /** The tokens, without their secrets. Scope: full. */
+  "tokens.list": { params: PageParams; result: TokensResult };
+  /** End a token, and the connections that have it. Scope: full. */
+  "tokens.revoke": { params: TokenRef; result: Done };
+  /** The calls that wait for a person's yes. Scope: full. */
+  "confirmations.list": { params: Empty; result: ConfirmationsResult };
+  /** Say yes or no to one of them. Scope: full. */
+  "confirmations.answer": { params: ConfirmationAnswerParams; result: Done };
+  /** Which program called what, newest first. Scope: full. */
+  "audit.list": { params: PageParams; result: AuditResult };
 }
 
 /** Bodies of events, by topic. */
@@ -791,6 +924,8 @@ export interface Topics {
   contact: ContactEvent;
   /** The profile's own identity. */
   identity: IdentityEvent;
+  /** Calls that wait for a person's yes. */
+  confirmation: ConfirmationEvent;
   /** Links to the network, as their state changes. */
   link: LinkEvent;
 }
@@ -805,6 +940,8 @@ export interface Notifications {
   "events.ended": EndedNotice;
   /** The daemon stops. */
   "daemon.stopping": StoppingNotice;
+  /** A call of this connection waits for a person's yes. */
+  "confirmation.needed": ConfirmationNotice;
   /** How far a call with a `progress_token` is. */
   "$/progress": ProgressNotice;
   /** A method was called that is deprecated. */

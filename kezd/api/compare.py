@@ -86,11 +86,7 @@ def _compare_methods(old: Document, new: Document, comparison: SchemaComparison)
 
 
 def _compare_rights(name: str, before: Document, after: Document, comparison: SchemaComparison) -> None:
-    scopes = before["x-scope"], after["x-scope"]
-    if scopes[0] != scopes[1]:
-        raised = _SCOPES.index(scopes[1]) > _SCOPES.index(scopes[0])
-        told = f"scope {'raised' if raised else 'lowered'} from {scopes[0]} to {scopes[1]}"
-        comparison.note(Kind.BREAK if raised else Kind.ADDITION, name, told)
+    _compare_scopes(name, before["x-scope"], after["x-scope"], comparison)
     for flag, (meaning, good) in _FLAGS.items():
         had, has = bool(before.get(flag)), bool(after.get(flag))
         if had != has:
@@ -98,6 +94,13 @@ def _compare_rights(name: str, before: Document, after: Document, comparison: Sc
             comparison.note(
                 Kind.BREAK if worse else Kind.ADDITION, name, f"{'now' if has else 'no longer'} {meaning}"
             )
+
+
+def _compare_scopes(name: str, before: str, after: str, comparison: SchemaComparison) -> None:
+    if before != after:
+        raised = _SCOPES.index(after) > _SCOPES.index(before)
+        told = f"scope {'raised' if raised else 'lowered'} from {before} to {after}"
+        comparison.note(Kind.BREAK if raised else Kind.ADDITION, name, told)
 
 
 def _compare_deprecation(name: str, before: Document, after: Document, comparison: SchemaComparison) -> None:
@@ -129,6 +132,7 @@ def _compare_notifications(old: Document, new: Document, comparison: SchemaCompa
 def _compare_topics(old: Document, new: Document, comparison: SchemaComparison) -> None:
     for name, before, after in _pairs(old["x-topics"], new["x-topics"], comparison, "topic"):
         comparison.compare(before["body"], after["body"], Flow.OUTPUT, f"topic {name}")
+        _compare_scopes(name, before.get("scope", "read"), after.get("scope", "read"), comparison)
         if before["durable"] != after["durable"]:
             durable = after["durable"]
             comparison.note(

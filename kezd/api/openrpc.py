@@ -61,6 +61,7 @@ def build_document() -> dict[str, Any]:
                 "name": row.topic.value,
                 "summary": row.doc,
                 "durable": row.durable,
+                "scope": row.scope.value,
                 "body": _reference(row.body),
             }
             for row in TOPICS

@@ -260,6 +260,57 @@ class Profiles:
         return cast("s.Done", await self._call("profiles.remove", **params))
 
 
+class Tokens:
+    """`tokens.*`."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Awaitable[Any]]) -> None:
+        self._call = call
+
+    async def create(self, **params: Unpack[s.TokenCreateParams]) -> s.TokenCreateResult:
+        """Make a token for another program; a full one waits for a confirmation."""
+        return cast("s.TokenCreateResult", await self._call("tokens.create", **params))
+
+    async def list(self, **params: Unpack[s.PageParams]) -> s.TokensResult:
+        """The tokens, without their secrets."""
+        return cast("s.TokensResult", await self._call("tokens.list", **params))
+
+    async def revoke(self, **params: Unpack[s.TokenRef]) -> s.Done:
+        """End a token, and the connections that have it."""
+        return cast("s.Done", await self._call("tokens.revoke", **params))
+
+
+class Confirmations:
+    """`confirmations.*`."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Awaitable[Any]]) -> None:
+        self._call = call
+
+    async def list(self) -> s.ConfirmationsResult:
+        """The calls that wait for a person's yes."""
+        return cast("s.ConfirmationsResult", await self._call("confirmations.list"))
+
+    async def answer(self, **params: Unpack[s.ConfirmationAnswerParams]) -> s.Done:
+        """Say yes or no to one of them."""
+        return cast("s.Done", await self._call("confirmations.answer", **params))
+
+
+class Audit:
+    """`audit.*`."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Awaitable[Any]]) -> None:
+        self._call = call
+
+    async def list(self, **params: Unpack[s.PageParams]) -> s.AuditResult:
+        """Which program called what, newest first."""
+        return cast("s.AuditResult", await self._call("audit.list", **params))
+
+
 class Api:
     """All methods, by noun."""
 
@@ -274,3 +325,6 @@ class Api:
         self.backup = Backup(call)
         self.export = Export(call)
         self.profiles = Profiles(call)
+        self.tokens = Tokens(call)
+        self.confirmations = Confirmations(call)
+        self.audit = Audit(call)

@@ -137,6 +137,7 @@ BREAKS = {
     "topic's body changed": lambda d, m, p, s: d["x-topics"][0].update(
         body={"$ref": "#/components/schemas/Place"}
     ),
+    "topic's scope raised": lambda d, m, p, s: d["x-topics"][0].update(scope="full"),
     "error removed": lambda d, m, p, s: d["x-errors"].pop(),
     "error's code changed": lambda d, m, p, s: d["x-errors"].__setitem__(1, error("busy", 1200)),
     "error no longer retryable": lambda d, m, p, s: d["x-errors"].__setitem__(

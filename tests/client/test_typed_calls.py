@@ -123,7 +123,7 @@ from kezd.client.trio_client import open_client
 with Client.connect() as client:
     text: str | None = client.api.chat.send(to="@bob", text="hi")["message"]["text"]
     client.api.chat.send(to="@bob", text=3)  # type: ignore[arg-type]
-    client.api.chat.send(to="@bob")  # type: ignore[call-arg]
+    client.api.chat.send(text="hi")  # type: ignore[call-arg]
     client.api.chat.send(to="@bob", text="hi", loud=True)  # type: ignore[call-arg]
     client.api.chat.shout()  # type: ignore[attr-defined]
     client.api.daemon.health()["oops"]  # type: ignore[typeddict-item]

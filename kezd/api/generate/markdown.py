@@ -45,10 +45,11 @@ def reference(document: Schema) -> str:
         *(_method(method) for method in document["methods"]),
         "## Topics\n",
         _table(
-            ("topic", "lasts", "body", "what"),
+            ("topic", "scope", "lasts", "body", "what"),
             [
                 (
                     f"`{row['name']}`",
+                    row["scope"],
                     "in the log" if row["durable"] else "latest only",
                     _type(row["body"]),
                     row["summary"],

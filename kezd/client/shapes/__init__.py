@@ -3,6 +3,7 @@
 Made from the table of methods by `make contract ANNOUNCE=1`: do not edit.
 """
 
+from kezd.client.shapes.audit import AuditItem, AuditResult
 from kezd.client.shapes.backup import (
     BackupContents,
     BackupCreateParams,
@@ -13,7 +14,7 @@ from kezd.client.shapes.backup import (
     ExportCreateParams,
     ExportResult,
 )
-from kezd.client.shapes.base import Done, PageParams
+from kezd.client.shapes.base import Descriptor, Done, PageParams
 from kezd.client.shapes.chat import (
     Conversation,
     ConversationsResult,
@@ -26,6 +27,13 @@ from kezd.client.shapes.chat import (
     ReadResult,
     SendParams,
     SendResult,
+)
+from kezd.client.shapes.confirmations import (
+    Confirmation,
+    ConfirmationAnswerParams,
+    ConfirmationEvent,
+    ConfirmationNotice,
+    ConfirmationsResult,
 )
 from kezd.client.shapes.contacts import (
     Alarm,
@@ -86,12 +94,15 @@ from kezd.client.shapes.session import (
     StateResult,
     UnlockParams,
 )
+from kezd.client.shapes.tokens import TokenCreateParams, TokenCreateResult, TokenItem, TokenRef, TokensResult
 
 __all__ = [
     "AckParams",
     "AckResult",
     "Alarm",
     "ApiRange",
+    "AuditItem",
+    "AuditResult",
     "BackupContents",
     "BackupCreateParams",
     "BackupRestoreParams",
@@ -102,6 +113,11 @@ __all__ = [
     "CancelResult",
     "Check",
     "ClientInfo",
+    "Confirmation",
+    "ConfirmationAnswerParams",
+    "ConfirmationEvent",
+    "ConfirmationNotice",
+    "ConfirmationsResult",
     "Consumer",
     "ConsumerRef",
     "ConsumersResult",
@@ -117,6 +133,7 @@ __all__ = [
     "Conversation",
     "ConversationsResult",
     "DeprecatedNotice",
+    "Descriptor",
     "DoctorResult",
     "Document",
     "Done",
@@ -162,6 +179,11 @@ __all__ = [
     "SubscribeParams",
     "SubscribeResult",
     "SubscriptionRef",
+    "TokenCreateParams",
+    "TokenCreateResult",
+    "TokenItem",
+    "TokenRef",
+    "TokensResult",
     "UnlockParams",
     "VersionResult",
     "WordsResult",

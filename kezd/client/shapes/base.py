@@ -6,6 +6,13 @@ Made from the table of methods by `make contract ANNOUNCE=1`: do not edit.
 from typing import NotRequired, TypedDict
 
 
+class Descriptor(TypedDict):
+    """An open file that the client sent along with the line (`SCM_RIGHTS`)."""
+
+    fd: int
+    """Which of the line's descriptors, from 0."""
+
+
 class Done(TypedDict):
     """Nothing more to say."""
 

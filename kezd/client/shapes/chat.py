@@ -5,6 +5,8 @@ Made from the table of methods by `make contract ANNOUNCE=1`: do not edit.
 
 from typing import Literal, NotRequired, TypedDict
 
+from kezd.client.shapes.base import Descriptor
+
 
 class Message(TypedDict):
     """One message of a conversation."""
@@ -105,7 +107,10 @@ class SendParams(TypedDict):
     dry_run: NotRequired[bool]
     """Check everything, change nothing."""
     to: str
-    text: str
+    text: NotRequired[str | None]
+    """At most 32 KiB of UTF-8; this or `text_from`."""
+    text_from: NotRequired[Descriptor | None]
+    """A file or pipe with the text, read to its end."""
 
 
 class SendResult(TypedDict):

@@ -46,6 +46,8 @@ class InitializeParams(TypedDict):
     client: ClientInfo
     api: NotRequired[ApiRange]
     profile: NotRequired[str]
+    token: NotRequired[str | None]
+    """Secret of a token, for its scope; without one: `chat`."""
 
 
 class Limits(TypedDict):
