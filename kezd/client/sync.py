@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from kezd.client.wire import (
     API_MAX,
     API_MIN,
+    CONFIRMATION,
     DEPRECATED,
     LINE_BYTES,
     PROGRESS,
@@ -27,6 +28,7 @@ from kezd.client.wire import (
     error_from_wire,
     not_running,
     socket_path,
+    token_for,
     warn_deprecated,
 )
 from kezd.errors import Slug, UnavailableError, error_for
@@ -46,6 +48,7 @@ PROGRESS_TOKEN = "progress"
 
 Json = dict[str, Any]
 Report = Callable[[int, int | None, str, str], None]
+Decide = Callable[[Json], bool | None]
 
 
 class Client:
@@ -58,6 +61,7 @@ class Client:
         self._last_id = 0
         self._notifications: deque[Json] = deque()
         self._report: Report | None = None
+        self._decide: Decide | None = None
         self._path = path
         self._hello = hello
         """Parameters of `session.initialize`."""
@@ -73,6 +77,7 @@ class Client:
         name: str = "kezd.client",
         version: str = "",
         timeout: float | None = TIMEOUT,
+        token: str | None = None,
     ) -> "Client":
         """Connect and initialise.
 
@@ -82,6 +87,8 @@ class Client:
             name: of the calling program.
             version: of the calling program.
             timeout: seconds that an answer may take, None for any time.
+            token: a token's secret, or `"full"` for the person's own, which a program of theirs may
+                read from its file; None for the scope `chat`.
 
         Raises:
             UnavailableError: `not_running`.
@@ -93,6 +100,9 @@ class Client:
             "api": {"min": API_MIN, "max": API_MAX},
             "profile": profile,
         }
+        secret = token_for(token, where, os.environ)
+        if secret is not None:
+            hello["token"] = secret
         client = cls(_dial(where, timeout), timeout, where, hello)
         client.initialize()
         return client
@@ -150,7 +160,8 @@ class Client:
             UnavailableError: `not_running` when the connection ends, `offline` after the time-out.
         """
         self._last_id += 1
-        request = {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params}
+        call_id = self._last_id
+        request = {"jsonrpc": "2.0", "id": call_id, "method": method, "params": params}
         try:
             self._send(json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode(), descriptors)
         except OSError as error:
@@ -161,9 +172,11 @@ class Client:
                 warn_deprecated(message["params"])
             elif message.get("method") == PROGRESS:
                 self._told(message["params"])
+            elif message.get("method") == CONFIRMATION and self._decide is not None:
+                self._answer(self._decide(message["params"]["confirmation"]), message["params"])
             elif "method" in message:
                 self._notifications.append(message)
-            elif message.get("id") in (self._last_id, None):
+            elif message.get("id") in (call_id, None):
                 if "error" in message:
                     raise error_from_wire(message["error"])
                 result: Json = message["result"]
@@ -187,6 +200,39 @@ class Client:
         finally:
             self._report = None
             self._sock.settimeout(self._timeout)
+
+    def call_confirmed(self, method: str, decide: Decide, **params: Any) -> Json:
+        """Call a method that may wait for a person's yes, and give it here. No time-out of ours.
+
+        Args:
+            method: one whose row says `confirm`.
+            decide: called with the confirmation (`{id, summary, expires_at, …}`); True and False are
+                sent as the answer, which needs the scope `full`, None leaves it to other front-ends.
+            params: of the method.
+
+        Raises:
+            AccessError: `confirmation_refused`.
+            KezdError: as `call`.
+        """
+        self._decide = decide
+        self._sock.settimeout(None)
+        try:
+            return self.call(method, **params)
+        finally:
+            self._decide = None
+            self._sock.settimeout(self._timeout)
+
+    def _answer(self, allow: bool | None, notice: Json) -> None:
+        """Without waiting for an answer to the answer: that of the call says how it went."""
+        if allow is None:
+            return
+        self._last_id += 1
+        params = {"id": notice["confirmation"]["id"], "allow": allow}
+        request = {"jsonrpc": "2.0", "id": self._last_id, "method": "confirmations.answer", "params": params}
+        try:
+            self._send(json.dumps(request).encode(), ())
+        except OSError as error:
+            raise self._said_before_hanging_up() from error
 
     def _told(self, notice: Json) -> None:
         value = notice["value"]

@@ -2,7 +2,7 @@
 
 Standard library only, and little of it: the command line starts with this.
 """
-# ruff: noqa: PTH109, PTH111, PTH118 - pathlib would cost the command line start-up time
+# ruff: noqa: PTH109, PTH110, PTH111, PTH118, PTH119, PTH120 - pathlib would cost the command line start-up time
 
 import os
 from collections.abc import Mapping
@@ -13,7 +13,11 @@ from kezd.errors import KezdError, Slug, error_for
 API_MIN = 1
 API_MAX = 1
 DEPRECATED = "rpc.deprecated"
+CONFIRMATION = "confirmation.needed"
+FULL = "full"
+"""In a token's place: the person's own, which is in a file that only they can read."""
 PROGRESS = "$/progress"
+TOKEN_LENGTH = 256
 LINE_BYTES = 64 * 1024 * 1024
 """Longest answer that is read."""
 
@@ -41,6 +45,29 @@ def socket_path(environ: Mapping[str, str]) -> str:
         user = os.path.expanduser(environ.get("HOME") or "~")
         state = os.path.join(user, ".local", "state")
     return os.path.join(state, "kezd", "run", "kezd.sock")
+
+
+def token_for(token: str | None, socket: str, environ: Mapping[str, str]) -> str | None:
+    """The secret to show: as given, or for `FULL` what the daemon at `socket` wrote for its person, if it did."""
+    if token != FULL:
+        return token
+    try:
+        with open(_full_token_path(socket, environ), encoding="ascii") as file:  # noqa: PTH123 - as above
+            return file.read(TOKEN_LENGTH).strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None  # then this connection has what any has, and what it may not do says so
+
+
+def _full_token_path(socket: str, environ: Mapping[str, str]) -> str:
+    """Below the KEZD_HOME that the socket is in, else where `kezd.runtime.paths` has its data."""
+    runtime = os.path.dirname(socket)
+    beside = os.path.join(os.path.dirname(runtime), "data", "full.token")
+    if os.path.basename(runtime) == "run" and os.path.exists(beside):
+        return beside
+    data = environ.get("XDG_DATA_HOME", "")
+    if not data.startswith("/"):
+        data = os.path.join(os.path.expanduser(environ.get("HOME") or "~"), ".local", "share")
+    return os.path.join(data, "kezd", "full.token")
 
 
 def error_from_wire(error: Any) -> KezdError:
