@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Unpack
 
     from kezd.client import shapes as s
@@ -155,9 +155,9 @@ class Chat:
     def __init__(self, call: Callable[..., Any]) -> None:
         self._call = call
 
-    def send(self, **params: Unpack[s.SendParams]) -> s.SendResult:
+    def send(self, *, descriptors: Sequence[int] = (), **params: Unpack[s.SendParams]) -> s.SendResult:
         """Queue a text message."""
-        return cast("s.SendResult", self._call("chat.send", **params))
+        return cast("s.SendResult", self._call("chat.send", descriptors=descriptors, **params))
 
     def history(self, **params: Unpack[s.HistoryParams]) -> s.MessagesResult:
         """A page of a conversation."""

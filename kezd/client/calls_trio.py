@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from typing import Unpack
 
     from kezd.client import shapes as s
@@ -155,9 +155,9 @@ class Chat:
     def __init__(self, call: Callable[..., Awaitable[Any]]) -> None:
         self._call = call
 
-    async def send(self, **params: Unpack[s.SendParams]) -> s.SendResult:
+    async def send(self, *, descriptors: Sequence[int] = (), **params: Unpack[s.SendParams]) -> s.SendResult:
         """Queue a text message."""
-        return cast("s.SendResult", await self._call("chat.send", **params))
+        return cast("s.SendResult", await self._call("chat.send", descriptors=descriptors, **params))
 
     async def history(self, **params: Unpack[s.HistoryParams]) -> s.MessagesResult:
         """A page of a conversation."""

@@ -22,8 +22,8 @@ REPOSITORY = Path(__file__).parent.parent.parent
 
 
 def record(calls):
-    def call(method, **params):
-        calls.append((method, params))
+    def call(method, descriptors=(), **params):
+        calls.append((method, params, *descriptors))
         return {"ok": True}
 
     return call
@@ -41,6 +41,13 @@ def test_each_method_has_a_typed_call_that_sends_what_it_is_given(method):
     waited = getattr(getattr(calls_trio.Api(record(calls)), noun), verb)
     assert inspect.iscoroutinefunction(waited)
     assert inspect.signature(waited) == inspect.signature(typed)
+
+
+def test_a_method_that_takes_a_file_takes_descriptors():
+    calls = []
+    calls_sync.Api(record(calls)).chat.send(to="@bob", text_from={"fd": 0}, descriptors=[7])
+    assert calls == [("chat.send", {"to": "@bob", "text_from": {"fd": 0}}, 7)]
+    assert "descriptors" not in inspect.signature(calls_sync.Chat.history).parameters
 
 
 def test_the_clients_speak_the_newest_version():

@@ -4,11 +4,15 @@ Parameters are keyword arguments (`Unpack` of the parameters' `TypedDict`): what
 not give is not sent, so that the daemon's default holds and an older daemon sees nothing new.
 """
 
+import json
 import keyword
 from collections import defaultdict
 from typing import Any
 
 Document = dict[str, Any]
+
+_DESCRIPTOR = "#/components/schemas/Descriptor"
+"""What a parameter refers to that means an open file sent along."""
 
 _HEAD = '''"""Every method of the table as a typed call, for {client}.
 
@@ -30,13 +34,13 @@ if TYPE_CHECKING:
 
 def sync_calls(document: Document) -> str:
     """Source of `kezd/client/calls_sync.py`, unformatted."""
-    head = _HEAD.format(client="`kezd.client.sync`", imports="Callable")
+    head = _HEAD.format(client="`kezd.client.sync`", imports="Callable, Sequence")
     return head + _classes(document, "Callable[..., Any]", "", "")
 
 
 def trio_calls(document: Document) -> str:
     """Source of `kezd/client/calls_trio.py`, unformatted."""
-    head = _HEAD.format(client="`kezd.client.trio_client`", imports="Awaitable, Callable")
+    head = _HEAD.format(client="`kezd.client.trio_client`", imports="Awaitable, Callable, Sequence")
     return head + _classes(document, "Callable[..., Awaitable[Any]]", "async ", "await ")
 
 
@@ -69,6 +73,9 @@ def _method(method: Document, prefix: str, wait: str) -> str:
     takes = method["params"]
     params = f", **params: Unpack[s.{method['x-params']}]" if takes else ""
     given = ", **params" if takes else ""
+    if _DESCRIPTOR in json.dumps(takes):
+        params = f", *, descriptors: Sequence[int] = (){params}"
+        given = f", descriptors=descriptors{given}"
     instead = f" Deprecated: use `{method['x-instead']}`." if method.get("deprecated") else ""
     return (
         f"    {prefix}def {verb}(self{params}) -> s.{result}:\n"
