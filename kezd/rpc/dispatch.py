@@ -11,7 +11,7 @@ import hashlib
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -40,7 +40,10 @@ REMEMBERING = frozenset({"chat.read"})
 CANCEL = "rpc.cancel"
 """Needs no slot: what it frees may be what everybody waits for."""
 IDEMPOTENCY_KEY_LENGTH = 128
-NOT_HASHED = frozenset({"idempotency_key", "progress_token", "passphrase", "vault_passphrase"})
+SECRET = frozenset({"idempotency_key", "progress_token", "passphrase", "vault_passphrase"})
+"""Members that no hash is made of."""
+ALWAYS_HASHED = frozenset({"idempotency_key", "dry_run", "passphrase", "words", "home_url", "up_to"})
+"""Optional members of the first schema, which stand in its hashes also at their defaults."""
 
 NO_SUMMARIES: Mapping[str, Summary] = MappingProxyType({})
 _FIELD = re.compile(r"field `([^`]+)`")
@@ -145,13 +148,28 @@ class Dispatcher:
         return encode_success(result._value.result, call.id)  # noqa: SLF001 - as above
 
 
+@cache
+def _later_defaults(params: type[t.Mutation]) -> dict[str, Any]:
+    """Members that may be left out, with their defaults, as far as they came after the first hashes."""
+    optional = {f.encode_name: f.default for f in msgspec.structs.fields(params) if not f.required}
+    return {name: default for name, default in optional.items() if name not in ALWAYS_HASHED}
+
+
 def _hash(params: t.Mutation) -> str:
-    """Of the parameters without key and secrets: the one is no part of the call, the others nobody's to keep."""
+    """Of the parameters without key and secrets: the one is no part of the call, the others nobody's to keep.
+
+    A member at its default is left out, so that a key of before an upgrade, whose method has
+    more members now, is known after it; the oldest ones stand in it always, as they did.
+    """
     if isinstance(params, t.IdentityRestoreParams):
         params = msgspec.structs.replace(params, words=None)
-    members = msgspec.structs.asdict(params)
-    kept = {name: value for name, value in members.items() if name not in NOT_HASHED}
-    return hashlib.sha256(_HASH(kept)).hexdigest()
+    later = _later_defaults(type(params))
+    members = [
+        _HASH(name) + b":" + _HASH(None if name in SECRET else value)
+        for name, value in msgspec.structs.asdict(params).items()
+        if name not in later or (value != later[name] and name not in SECRET)
+    ]
+    return hashlib.sha256(b"{" + b",".join(members) + b"}").hexdigest()
 
 
 def make_once(session: Session, method: str, params: t.Mutation) -> Any:

@@ -153,6 +153,7 @@ class _Worker:
         self._writes = writes
         self._token = trio.lowlevel.current_trio_token()
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._closed = False
         self.waiting = 0
         """Jobs handed in and not yet answered."""
         self.busy_since: float | None = None
@@ -163,12 +164,15 @@ class _Worker:
     async def run(self, function: Callable[[Transaction], T], then: Callable[[T], None] | None = None) -> T:
         job = _Job(function, then, trio.lowlevel.current_task())
         await trio.lowlevel.checkpoint_if_cancelled()
+        if self._closed:  # nobody would ever answer: a profile can be removed under a call
+            raise StoreError(Slug.STORE_FAILED, "the database is closed")
         self.waiting += 1
         self._queue.put(job)
         # A commit under way cannot be called back: the caller learns its result even when cancelled.
         return cast("T", await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.FAILED))
 
     async def aclose(self) -> None:
+        self._closed = True
         self._queue.put(None)
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(self._thread.join)

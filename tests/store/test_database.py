@@ -270,3 +270,13 @@ def test_kill_9_keeps_every_write_that_returned(tmp_path):
     connection.close()
     assert kept == list(range(1, len(kept) + 1))
     assert set(acknowledged) <= set(kept)
+
+
+async def test_a_closed_database_answers_instead_of_hanging(tmp_path):
+    with trio.fail_after(10):
+        async with Database.open(tmp_path / "peer.db", bytes(32), SystemClock(), Bus()) as db:
+            await db.read(lambda tx: tx.one("SELECT 1"))
+        for call in (db.read, db.write):
+            with pytest.raises(StoreError) as closed:
+                await call(lambda tx: tx.one("SELECT 1"))
+            assert closed.value.slug is Slug.STORE_FAILED

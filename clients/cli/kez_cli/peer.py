@@ -2,6 +2,7 @@
 
 from kez_cli.command import Command, no_arguments
 from kez_cli.context import Context, Json
+from kez_cli.default_profile import DEFAULT
 from kez_cli.terminal import show
 from kezd import __version__
 from kezd.client.sync import Client
@@ -22,11 +23,13 @@ def status(context: Context) -> int:
         health = client.call("daemon.health")
         identity = client.call("identity.show") if health["state"] != "locked" else {"state": "locked"}
     if context.json:
-        context.print_json({**health, "identity": identity})
+        context.print_json({**health, "identity": identity, "profile": context.options.profile})
         return 0
     terminal = context.terminal
     handle = identity.get("handle")
     terminal.line(terminal.strong(f"@{show(handle)}" if handle else "no handle") + f"  {identity['state']}")
+    if context.options.profile != DEFAULT:
+        terminal.line(f"profile {show(context.options.profile)}")
     if identity.get("reason"):
         terminal.line(terminal.bad(show(identity["reason"])))
     if identity["state"] in NEXT:
