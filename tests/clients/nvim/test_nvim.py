@@ -205,6 +205,30 @@ def test_the_socket_is_found_as_kez_finds_it(tmp_path):
         assert nvim.lua(code, {"XDG_STATE_HOME": "s", "HOME": "/me"}) == "/me/.local/state/kezd/run/kezd.sock"
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is not kezd"),
+        (b"[1, 2]\n\"x\"\nnull\n", "is not kezd"),
+        (b'{"jsonrpc":"2.0","id":null,"error":{"code":1000,"message":"too many \x1b[31m","data":{"slug":"busy"}}}\n',
+         "too many"),
+        (b"", "closed the connection"),
+    ],
+)  # fmt: skip
+def test_what_is_not_kezd_is_said_to_be_so(tmp_path, said, told):
+    (tmp_path / "run").mkdir()
+    with socket.socket(socket.AF_UNIX) as listener, Neovim.running(tmp_path, plugin=PLUGIN) as nvim:
+        listener.bind(str(tmp_path / "run" / "kezd.sock"))
+        listener.listen()
+        nvim.command("KezSend @bob hi")
+        with listener.accept()[0] as end:
+            end.recv(1 << 16)
+            end.sendall(said)
+        nvim.wait("it is told", lambda: any(told in notice for notice in nvim.notices()))
+        assert not any("\x1b" in notice for notice in nvim.notices())
+        assert len(nvim.notices()) == 1
+
+
 def test_settings_that_do_not_exist_are_refused(tmp_path):
     with Neovim.running(tmp_path, plugin=PLUGIN) as nvim:
         for options in ("{ notify_texts = false }", "{ notify = 'no' }"):
@@ -290,6 +314,33 @@ def test_nothing_is_marked_as_seen_that_nobody_looks_at(nvim, alice, bob):
     nvim.lua("vim.api.nvim_exec_autocmds('FocusGained', {})")
     nvim.wait("it is seen", lambda: alice.history("@bob")[-1]["state"] == "seen")
     nvim.wait("nothing is unread", lambda: statusline(nvim) == "")
+
+
+def test_windows_come_and_go(nvim, bob):
+    bob.send("@alice", "still here")
+    windows = "return #vim.api.nvim_list_wins()"
+    open_conversation(nvim)
+    nvim.wait("two windows more", lambda: nvim.lua(windows) == 3)
+    nvim.keys("ihalf written<Esc>q")
+    nvim.wait("both are closed", lambda: nvim.lua(windows) == 1)
+    open_conversation(nvim)
+    nvim.wait("two windows more", lambda: nvim.lua(windows) == 3)
+    assert nvim.lines(COMPOSE) == ["half written"]
+    nvim.command("wincmd k | edit")
+    assert "    still here" in nvim.lines(BOB), "filled again after :edit"
+    nvim.command("KezOpen @carol")
+    nvim.wait("in the same place", lambda: loaded(nvim, CAROL))
+    assert nvim.lua(windows) == 3
+    nvim.keys("<Esc>")
+    nvim.command("wincmd k")
+    nvim.keys("-")
+    nvim.wait("the list is in its place", lambda: nvim.lua("return vim.api.nvim_buf_get_name(0)") == LIST)
+    assert nvim.lua(windows) == 2
+    nvim.command(f"bwipeout! {BOB}")
+    open_conversation(nvim)
+    nvim.wait("made anew", lambda: "    still here" in nvim.lines(BOB))
+    with pytest.raises(NeovimError, match="E382"):
+        nvim.command("write")
 
 
 def test_unread_and_notifications_by_events(nvim, bob, carol):

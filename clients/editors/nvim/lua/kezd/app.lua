@@ -25,7 +25,7 @@ function App.new(config, version)
   }, App)
   self.session = Session.new({
     path = function()
-      return config.socket or paths.socket(vim.loop.os_getenv)
+      return config.socket or paths.socket((vim.uv or vim.loop).os_getenv)
     end,
     profile = config.profile,
     version = version,
@@ -189,7 +189,9 @@ end
 --- Open the list of conversations.
 -- @param modifiers of the command, such as `vertical`
 function App:open_list(modifiers)
-  self.list = self.list or List.new(self)
+  if not self.list or not vim.api.nvim_buf_is_valid(self.list.buffer) then
+    self.list = List.new(self)
+  end
   self:_make_room(modifiers)
   self.list:open()
   self:refresh()
@@ -237,6 +239,10 @@ end
 
 function App:_open(contact, modifiers)
   local conversation = self.conversations[contact.genesis]
+  if conversation and not conversation:valid() then
+    conversation:remove()
+    conversation = nil
+  end
   if not conversation then
     self.model.by_genesis[contact.genesis] = contact
     conversation = Conversation.new(self, contact)

@@ -34,7 +34,25 @@ function Conversation.new(app, contact)
   self.buffer = layout.messages_buffer("kez://" .. name, self)
   self.compose = layout.compose_buffer("kez://" .. name .. ":compose", self)
   self.screen = Screen.new(self.buffer)
+  layout.on_edit(self.buffer, function()
+    self.screen = Screen.new(self.buffer)
+    self:draw()
+  end)
   return self
+end
+
+--- Whether both buffers are still there; `:bwipeout` takes them away.
+function Conversation:valid()
+  return vim.api.nvim_buf_is_valid(self.buffer) and vim.api.nvim_buf_is_valid(self.compose)
+end
+
+--- Remove what is left of it.
+function Conversation:remove()
+  for _, buffer in ipairs({ self.buffer, self.compose }) do
+    if vim.api.nvim_buf_is_valid(buffer) then
+      vim.api.nvim_buf_delete(buffer, { force = true })
+    end
+  end
 end
 
 --- How the other is written.
@@ -141,7 +159,7 @@ end
 -- @param above all that is new comes above what is read
 function Conversation:draw(above)
   self.stale = false
-  if not vim.api.nvim_buf_is_valid(self.buffer) then
+  if not self:valid() then
     return
   end
   self.contact = self.app.model.by_genesis[self.genesis] or self.contact
@@ -232,7 +250,9 @@ function Conversation:send(text)
     end
     if err then
       self.app.notices:error(err)
-      layout.put_back(self.compose, text)
+      if self:valid() then
+        layout.put_back(self.compose, text)
+      end
     else
       self:take(result.message)
     end

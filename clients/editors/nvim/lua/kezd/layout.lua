@@ -26,6 +26,11 @@ local function map(buffer, mode, keys, what, action)
   vim.keymap.set(mode, keys, action, { buffer = buffer, silent = true, nowait = true, desc = what })
 end
 
+--- `:edit` empties a buffer; `draw` fills it again.
+function M.on_edit(buffer, draw)
+  vim.api.nvim_create_autocmd("BufReadCmd", { buffer = buffer, callback = draw })
+end
+
 --- A buffer for messages.
 function M.messages_buffer(name, conversation)
   local buffer = scratch(name, "kez")
@@ -49,6 +54,9 @@ end
 --- Say in the empty area what it is for.
 function M.draw_placeholder(conversation)
   local buffer = conversation.compose
+  if not vim.api.nvim_buf_is_valid(buffer) then
+    return
+  end
   vim.api.nvim_buf_clear_namespace(buffer, placeholder, 0, -1)
   local lines = vim.api.nvim_buf_get_lines(buffer, 0, 2, false)
   if #lines == 1 and lines[1] == "" then

@@ -1,6 +1,7 @@
 --- All conversations in a buffer: who, how much is new, when, and what to do about strangers and alarms.
 
 local Screen = require("kezd.screen")
+local layout = require("kezd.layout")
 local text = require("kezd.text")
 
 local NAME_CELLS = 24
@@ -22,6 +23,10 @@ function List.new(app)
   vim.bo[self.buffer].undolevels = -1
   vim.bo[self.buffer].filetype = "kezlist"
   self.screen = Screen.new(self.buffer)
+  layout.on_edit(self.buffer, function()
+    self.screen = Screen.new(self.buffer)
+    self:draw()
+  end)
   local actions = {
     ["<CR>"] = function(contact)
       app:open(contact.genesis, nil, true)

@@ -7,7 +7,7 @@
 local text = require("kezd.text")
 
 local PAGE = 200
-local GATHER_MS = 40
+local GATHER_MS = 80
 
 local Model = {}
 Model.__index = Model
@@ -61,7 +61,7 @@ function Model:link()
   return nats and text.show(nats.state) or "…"
 end
 
---- Fetch lists soon; several wishes within 40 ms are one.
+--- Fetch lists soon; several wishes within 80 ms are one.
 function Model:want(...)
   local idle = next(self.due) == nil
   for _, what in ipairs({ ... }) do

@@ -7,7 +7,7 @@
 local Framing = require("kezd.framing")
 local errors = require("kezd.errors")
 
-local uv = vim.loop
+local uv = vim.uv or vim.loop
 
 local LINE_BYTES = 64 * 1024 * 1024
 local READ_AHEAD = 8 * 1024 * 1024
@@ -96,7 +96,7 @@ function Rpc:_deliver()
   for _, line in ipairs(lines) do
     local ok, message = pcall(vim.json.decode, line, { luanil = { object = true, array = true } })
     if not ok or type(message) ~= "table" then
-      self:_lost(errors.new("internal", "what answers at " .. self.path .. " is not kezd"))
+      self:_said(errors.new("internal", "what answers at " .. self.path .. " is not kezd", "see :KezHealth"))
       break
     end
     self:_take(message)
@@ -119,7 +119,7 @@ function Rpc:_take(message)
     self.calls[message.id] = nil
     call(message.error and errors.from_wire(message.error) or nil, message.result)
   elseif message.id == nil and message.error then -- refused before any call, such as too many connections
-    self:_lost(errors.from_wire(message.error))
+    self:_said(errors.from_wire(message.error))
   end
 end
 
@@ -171,6 +171,15 @@ function Rpc:close()
   self:_lost(errors.new("cancelled", "the connection was closed"))
 end
 
+-- The other side said why it ends this: that explains more than its hanging up, which may be known already.
+function Rpc:_said(err)
+  if self.gone then
+    self.gone = err
+  else
+    self:_lost(err)
+  end
+end
+
 function Rpc:_lost(err)
   if self.gone then
     return
@@ -186,7 +195,7 @@ function Rpc:_lost(err)
     local calls = self.calls
     self.calls = {}
     for _, call in pairs(calls) do
-      call(err)
+      call(self.gone)
     end
     self.on.closed(self.gone)
   end)

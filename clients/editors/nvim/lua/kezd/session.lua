@@ -8,7 +8,7 @@
 local Rpc = require("kezd.rpc")
 local errors = require("kezd.errors")
 
-local uv = vim.loop
+local uv = vim.uv or vim.loop
 
 local API = { min = 1, max = 1 }
 local TOPICS = { "message", "contact", "identity", "link" }

@@ -71,7 +71,7 @@ end
 
 --- The message for a file as it is on disk, or nil and the error.
 function M.file(path, filetype)
-  local stat = vim.loop.fs_stat(path)
+  local stat = (vim.uv or vim.loop).fs_stat(path)
   if not stat or stat.type ~= "file" then
     return nil, errors.new("not_found", text.show(path) .. " is not a file", "write it first, or name another one")
   elseif stat.size > M.LIMIT then
