@@ -100,6 +100,12 @@ def build_schemas() -> dict[str, Any]:
     return dict(sorted(components.items()))
 
 
+def method_errors(method: Method) -> tuple[Slug, ...]:
+    """What the method may answer beside `COMMON_ERRORS`: its row's, and a person's no."""
+    asks = method.confirm and Slug.CONFIRMATION_REFUSED not in method.errors
+    return (*method.errors, Slug.CONFIRMATION_REFUSED) if asks else method.errors
+
+
 def _method(method: Method, components: dict[str, Any]) -> dict[str, Any]:
     row: dict[str, Any] = {
         "name": method.name,
@@ -108,7 +114,7 @@ def _method(method: Method, components: dict[str, Any]) -> dict[str, Any]:
         "paramStructure": "by-name",
         "params": _members(method.params, components),
         "result": {"name": method.result.__name__, "schema": _reference(method.result)},
-        "errors": [_error(slug) for slug in method.errors],
+        "errors": [_error(slug) for slug in method_errors(method)],
         "x-params": method.params.__name__,
         "x-scope": method.scope.value,
         "x-since": method.since,
