@@ -170,7 +170,8 @@ function App:headline()
     said[3] = model.unread .. " unread"
   end
   local line = table.concat(said, " · ")
-  return { text = line, marks = { { 0, #name, "KezYou" }, { #name, #line, self.session.err and "KezAlarm" or "KezHint" } } }
+  local group = self.session.err and "KezAlarm" or "KezHint"
+  return { text = line, marks = { { 0, #name, "KezYou" }, { #name, #line, group } } }
 end
 
 --- For the status line of a conversation's window; no foreign text but the sanitised name.
@@ -178,7 +179,8 @@ function App:title(buffer)
   for _, conversation in pairs(self.conversations) do
     if conversation.buffer == buffer then
       local name = conversation:name():gsub("%%", "%%%%")
-      local others = math.max(0, self.model.unread - ((self.model:conversation(conversation.genesis) or {}).unread or 0))
+      local own = self.model:conversation(conversation.genesis)
+      local others = math.max(0, self.model.unread - (own and own.unread or 0))
       local right = others > 0 and ("%d unread elsewhere "):format(others) or ""
       return (" %s · %s%%=%s"):format(name, (self.model:link():gsub("%%", "%%%%")), right)
     end

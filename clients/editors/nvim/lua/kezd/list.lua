@@ -6,6 +6,8 @@ local text = require("kezd.text")
 
 local NAME_CELLS = 24
 local PREVIEW_CELLS = 200
+local WINDOW = "setlocal nowrap nolist nonumber norelativenumber nospell foldcolumn=0 signcolumn=no cursorline"
+  .. " fillchars=eob:\\ "
 local HELP = "  <CR> open   A accept   B block   R look again   q close"
 
 local List = {}
@@ -144,7 +146,7 @@ end
 --- Show the list in the current window.
 function List:open()
   vim.api.nvim_win_set_buf(0, self.buffer)
-  vim.cmd("setlocal nowrap nolist nonumber norelativenumber nospell foldcolumn=0 signcolumn=no cursorline fillchars=eob:\\ ")
+  vim.cmd(WINDOW)
   self:draw()
   for row in ipairs(self.screen.lines) do
     if self.rows[row] then

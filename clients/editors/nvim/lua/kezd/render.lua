@@ -96,10 +96,12 @@ local function banners(view, out)
   if contact and contact.alarm then
     local alarm = contact.alarm
     out[#out + 1] = plain("", nil)
-    out[#out + 1] = plain(("!! %s: %s"):format(text.show((alarm.kind:gsub("_", " "))), text.show(alarm.detail)), "KezAlarm")
-    out[#out + 1] = plain(
-      ("!! Nothing is sent to %s. Compare the safety words by voice, then decide in a shell:"):format(name), "KezAlarm")
-    out[#out + 1] = plain(("   kez contacts --trust %s   or   kez contacts --keep-old %s"):format(name, name), "KezHint")
+    local kind = text.show((alarm.kind:gsub("_", " ")))
+    local stopped = "!! Nothing is sent to %s. Compare the safety words by voice, then decide in a shell:"
+    local choice = "   kez contacts --trust %s   or   kez contacts --keep-old %s"
+    out[#out + 1] = plain(("!! %s: %s"):format(kind, text.show(alarm.detail)), "KezAlarm")
+    out[#out + 1] = plain(stopped:format(name), "KezAlarm")
+    out[#out + 1] = plain(choice:format(name, name), "KezHint")
   elseif contact and contact.state == "request" then
     out[#out + 1] = plain("", nil)
     out[#out + 1] = plain(("?? %s is a stranger who wants to write to you."):format(name), "KezAlarm")
