@@ -56,7 +56,7 @@ class Place(NamedTuple):
     parser: argparse.ArgumentParser
     wants: Argument | None
     """An option before the cursor that wants a value."""
-    index: int
+    given: int
     """Positional arguments before the cursor."""
     profile: str
 
@@ -100,8 +100,8 @@ def _verbs(place: Place) -> list[tuple[str, str]]:
     from kez_cli.main import commands
 
     if not place.verb:
-        return [(command.name, command.text) for command in commands()] if not place.index else []
-    return [(name, text) for name, (text, _) in verbs_of(place.parser).items()] if not place.index else []
+        return [(command.name, command.text) for command in commands()] if not place.given else []
+    return [(name, text) for name, (text, _) in verbs_of(place.parser).items()] if not place.given else []
 
 
 def _given(words: Sequence[str], flag: str) -> str | None:
@@ -144,8 +144,8 @@ def _options(parser: argparse.ArgumentParser) -> list[tuple[str, str]]:
 
 def _positional(place: Place) -> Argument | None:
     rows = [row for row in arguments_of(place.parser) if not row.flags]
-    if place.index < len(rows):
-        return rows[place.index]
+    if place.given < len(rows):
+        return rows[place.given]
     return rows[-1] if rows and rows[-1].many else None
 
 

@@ -79,6 +79,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "history",
         "read",
     ),
+    "notify": ("notify",),
     "peer": (
         "status",
         "doctor",
@@ -86,6 +87,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "profiles": ("profile",),
     "backup": ("backup", "export"),
+    "access": ("token", "confirm", "audit"),
     "rpc": ("rpc",),
     "completion": ("completion",),
     "topics": ("help",),
