@@ -32,6 +32,7 @@ from kezd.services.access import AuditTrail
 from kezd.services.chat.chat import Chat
 from kezd.services.contacts.service import Contacts
 from kezd.services.identity.service import Identity
+from kezd.services.identity.words import read_words
 from kezd.store.idempotency import Once, recall, remember
 from kezd.store.vault import Vault, VaultRecord
 
@@ -190,11 +191,18 @@ class Profile:
         return await self.identity.create(params.words, once, params.dry_run)
 
     async def restore(self, params: t.IdentityRestoreParams) -> t.IdentityResult:
-        """Restore an identity; vault and database first if there are none."""
+        """Restore an identity; vault and database first if there are none.
+
+        A dry run on an empty profile checks the words and nothing else: there is nobody to ask a home yet.
+        """
         if params.words is None and self._state is ProfileState.EMPTY:
             raise RequestError(Slug.NO_IDENTITY, "there is nothing to take over; restoring needs the words")
+        if params.dry_run and self._state is ProfileState.EMPTY:
+            read_words(params.words or "")
+            return t.IdentityResult(state="none")
         await self._begin(params.passphrase)
-        return await self.identity.restore(params.words, params.home_url)
+        again = params.idempotency_key is not None
+        return await self.identity.restore(params.words, params.home_url, again=again, dry_run=params.dry_run)
 
     async def _begin(self, passphrase: str | None) -> None:
         """Make vault and database on an empty profile."""

@@ -61,11 +61,11 @@ class IdentityCalls(Protocol):
         """The identity as it is."""
         ...
 
-    async def confirm(self, answers: dict[int, str]) -> t.IdentityResult:
+    async def confirm(self, answers: dict[int, str], *, dry_run: bool) -> t.IdentityResult:
         """Check the recalled words."""
         ...
 
-    async def register(self, handle: str, home_url: str | None) -> t.IdentityResult:
+    async def register(self, handle: str, home_url: str | None, *, dry_run: bool) -> t.IdentityResult:
         """Register the handle."""
         ...
 
@@ -77,7 +77,7 @@ class IdentityCalls(Protocol):
 class ContactsCalls(Protocol):
     """What `contacts.*` asks of an open profile. `name` is a handle or a primary."""
 
-    async def add(self, handle: str) -> t.Contact:
+    async def add(self, handle: str, *, dry_run: bool) -> t.Contact:
         """Resolve, verify and keep."""
         ...
 

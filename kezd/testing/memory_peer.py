@@ -13,7 +13,7 @@ import trio
 from kezd.api import types as t
 from kezd.api.events import Topic
 from kezd.errors import AccessError, RequestError, Slug
-from kezd.rpc.ports import ProfileState
+from kezd.rpc.ports import ProfileState, Progress
 from kezd.runtime.audit import AuditEntry
 from kezd.runtime.bus import Event
 from kezd.services.access import Confirmations, Tokens
@@ -49,6 +49,41 @@ def message(text: str, number: int = 1) -> t.Message:
     )
 
 
+CONTENTS = t.BackupContents(
+    created_at=0,
+    kezd="0.0.0",
+    profile="default",
+    schema=1,
+    state="active",
+    primary=PRIMARY,
+    handle=None,
+    messages=0,
+    conversations=0,
+    contacts=0,
+    newest_message_at=None,
+)
+
+
+class MemoryBackups:
+    """Writes and reads nothing."""
+
+    async def create(self, params: t.BackupCreateParams, progress: Progress) -> t.BackupResult:
+        """As if."""
+        return t.BackupResult(path=params.path, bytes=0, contents=CONTENTS)
+
+    async def verify(self, params: t.BackupVerifyParams, progress: Progress) -> t.BackupResult:
+        """As if."""
+        return t.BackupResult(path=params.path, bytes=0, contents=CONTENTS)
+
+    async def restore(self, params: t.BackupRestoreParams, progress: Progress) -> t.BackupRestoreResult:
+        """As if."""
+        return t.BackupRestoreResult(state="superseded", contents=CONTENTS)
+
+    async def export(self, params: t.ExportCreateParams, progress: Progress) -> t.ExportResult:
+        """As if."""
+        return t.ExportResult(path=params.path, files=0, messages=0, conversations=0, contacts=0)
+
+
 class MemoryProfile:
     """A profile whose every method answers something of the right shape."""
 
@@ -58,6 +93,7 @@ class MemoryProfile:
         self.state = ProfileState.OPEN
         self.log = log
         self.audit = MemoryAudit()
+        self.backups = MemoryBackups()
         self.contact = CONTACT
         self.decided: list[tuple[str, str | None]] = []
         self.sent: list[str] = []
@@ -133,11 +169,11 @@ class MemoryProfile:
         """The identity, or a contact when there is a name."""
         return t.IdentityResult(state="active", primary=PRIMARY) if name is None else self.contact
 
-    async def confirm(self, answers: dict[int, str]) -> t.IdentityResult:
+    async def confirm(self, answers: dict[int, str], *, dry_run: bool) -> t.IdentityResult:
         """Confirmed."""
         return t.IdentityResult(state="unregistered", primary=PRIMARY)
 
-    async def register(self, handle: str, home_url: str | None) -> t.IdentityResult:
+    async def register(self, handle: str, home_url: str | None, *, dry_run: bool) -> t.IdentityResult:
         """Registered."""
         return t.IdentityResult(state="active", primary=PRIMARY, handle=handle)
 
@@ -147,9 +183,10 @@ class MemoryProfile:
 
     # --- contacts
 
-    async def add(self, handle: str) -> t.Contact:
+    async def add(self, handle: str, *, dry_run: bool) -> t.Contact:
         """Counts as sent, so that tests see whether it ran."""
-        self.sent.append(handle)
+        if not dry_run:
+            self.sent.append(handle)
         return CONTACT
 
     async def list(self, limit: int, cursor: str | None) -> t.ContactsResult:
@@ -236,6 +273,17 @@ class MemoryPeer:
         if name != self.default.name:
             raise RequestError(Slug.UNKNOWN_PROFILE)
         return self.default
+
+    async def list_profiles(self) -> t.ProfilesResult:
+        """The one."""
+        return t.ProfilesResult(items=[t.ProfileItem(name=self.default.name, state=self.default.state.value)])
+
+    async def create_profile(self, name: str) -> t.ProfileItem:
+        """As if."""
+        return t.ProfileItem(name=name, state="empty")
+
+    async def remove_profile(self, name: str, *, force: bool) -> None:
+        """As if."""
 
     def stop(self) -> None:
         """Remember that it was asked."""

@@ -15,27 +15,8 @@ from kezd.rpc.handlers.table import HANDLERS
 from kezd.rpc.ports import ProfileState
 from kezd.runtime.settings import RpcSettings
 from kezd.testing.memory_peer import PRIMARY
+from kezd.testing.minimal_calls import MINIMAL, prepare
 from kezd.testing.rpc_driver import INITIALIZE, open_rpc
-
-MINIMAL = {
-    "session.initialize": INITIALIZE,
-    "rpc.cancel": {"id": 1},
-    "identity.confirm": {"answers": {"1": "zoo"}},
-    "identity.register": {"handle": "alice"},
-    "contacts.add": {"handle": "@bob"},
-    "contacts.show": {"contact": "@bob"},
-    "contacts.refresh": {"contact": "@bob"},
-    "contacts.accept": {"contact": "@bob"},
-    "contacts.block": {"contact": "@bob"},
-    "contacts.decide": {"contact": "@bob", "decision": "trust_new"},
-    "contacts.verify": {"contact": "@bob", "safety_words": ["zoo"] * 12},
-    "chat.send": {"to": "@bob", "text": "hi"},
-    "chat.history": {"contact": "@bob"},
-    "chat.message": {"id": "0" * 32},
-    "chat.read": {"contact": "@bob"},
-    "events.subscribe": {"topics": ["message"]},
-    "events.unsubscribe": {"subscription": "s1"},
-}
 
 
 def test_every_method_has_a_handler_and_no_handler_is_left_over():
@@ -45,12 +26,12 @@ def test_every_method_has_a_handler_and_no_handler_is_left_over():
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
 async def test_each_method_answers_its_result_type(tmp_path, method):
     with trio.fail_after(10):
-        async with open_rpc(tmp_path) as rpc, rpc.connect(initialize=False) as client:
-            if method.name != "session.initialize":
-                await client.call("session.initialize", **INITIALIZE)
-            if method.name == "events.unsubscribe":
-                await client.call("events.subscribe", topics=["link"])
-            answer = await client.call(method.name, **MINIMAL.get(method.name, {}))
+        async with open_rpc(tmp_path) as rpc, trio.open_nursery() as nursery:
+            begins = method.name == "session.initialize"
+            async with rpc.connect(initialize=not begins) as client:
+                params = await prepare(rpc, client, method.name, nursery)
+                answer = await client.answered(method.name, **params)
+                nursery.cancel_scope.cancel()
             msgspec.convert(answer["result"], method.result)
 
 
@@ -133,7 +114,6 @@ async def test_locked_and_empty_profiles_still_answer(tmp_path):
         ("events.subscribe", {"topics": ["message"], "since": {"epoch": "e"}}, "since.seq"),
         ("chat.send", {"to": "a", "text": "b", "idempotency_key": ""}, "idempotency_key"),
         ("chat.send", {"to": "a", "text": "b", "idempotency_key": "x" * 129}, "idempotency_key"),
-        ("contacts.add", {"handle": "a", "dry_run": True}, "dry_run"),
     ],
 )
 async def test_the_error_names_the_field(tmp_path, method, params, field):
@@ -417,6 +397,16 @@ async def test_secrets_are_not_hashed_into_the_key_store(tmp_path):
                     "identity.restore", words=passphrase, passphrase=passphrase, idempotency_key="k"
                 )
                 assert "result" in answer
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m.mutates], ids=lambda m: m.name)
+async def test_a_dry_run_is_tried_or_refused_by_name(tmp_path, method):
+    with trio.fail_after(10):
+        async with open_rpc(tmp_path) as rpc, rpc.connect() as client:
+            answer = await client.answered(method.name, **MINIMAL.get(method.name, {}), dry_run=True)
+            if not method.dry_run and "error" in answer:
+                assert answer["error"]["data"]["slug"] in {"invalid_argument", "forbidden"}
+            assert rpc.peer.default.sent == []
 
 
 async def test_a_dry_run_changes_nothing(tmp_path):

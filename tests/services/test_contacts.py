@@ -201,6 +201,28 @@ async def test_an_unknown_stranger_stays_nameless_and_can_be_added_later(tmp_pat
             assert await w.route(bob)
 
 
+async def test_an_add_can_be_tried_without_being_kept(tmp_path: Path) -> None:
+    bob, other = Person(2).with_inbox(), Person(3).with_inbox()
+    with trio.fail_after(TEST_SECONDS):
+        async with world(tmp_path) as w:
+            with pytest.raises(KezdError) as unknown:
+                await w.contacts.add("bobby", dry_run=True)
+            assert unknown.value.slug is Slug.NOT_FOUND
+            w.home.registers(bob, "bobby")
+            w.home.shows_chain(bob)
+            tried = await w.contacts.add("bobby", dry_run=True)
+            assert (tried.genesis, tried.state) == (bob.genesis.primary, "accepted")
+            assert (await w.contacts.list(10, None)).items == []
+            assert await w.events() == []
+            added = await w.contacts.add("bobby")
+            assert (await w.contacts.add("bobby", dry_run=True)).genesis == added.genesis
+            w.home.registers(other, "bobby")
+            w.home.shows_chain(other)
+            with pytest.raises(KezdError) as alarmed:
+                await w.contacts.add("bobby")
+            assert (alarmed.value.slug, alarmed.value.changed) == (Slug.KEY_CHANGED, True)
+
+
 async def test_lists_are_in_order_and_paged(tmp_path: Path) -> None:
     people = [Person(number).with_inbox() for number in range(2, 9)]
     with trio.fail_after(TEST_SECONDS):

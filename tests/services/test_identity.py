@@ -101,9 +101,11 @@ async def test_words_recall_register_and_publish(
             right = {place: made.words[place - 1] for place in made.ask}
             for wrong in ({}, right | {made.ask[0]: "zoo" if right[made.ask[0]] != "zoo" else "zone"}):
                 assert await slug_of(alice, "confirm", wrong) is Slug.WORDS_NOT_CONFIRMED
+            assert (await identity.confirm(right, dry_run=True)).state == "unconfirmed"
             shown = await identity.confirm({place: f" {word.upper()} " for place, word in right.items()})
             assert shown.state == "unregistered"
             assert await slug_of(alice, "create", 24, None, False) is Slug.IDENTITY_EXISTS
+            assert (await identity.register(name, None, dry_run=True)).state == "unregistered"
 
             shown = await identity.register(f"@{name}", None)
             active = await identity.wait_active()
@@ -300,7 +302,8 @@ async def test_restore_on_an_empty_machine_and_take_over_again(
             assert await slug_of(second, "restore", "abandon " * 24, None) is Slug.WRONG_WORDS
             nobody = " ".join(seed_to_words(Seed(secrets.token_bytes(32))))
             assert await slug_of(second, "restore", nobody, None) is Slug.NOT_REGISTERED
-            assert (await second.identity.show()).state == "none"
+            tried = await second.identity.restore(" ".join(words), None, dry_run=True)
+            assert tried.state == (await second.identity.show()).state == "none"
             shown = await second.identity.restore("  ".join(words).upper(), None)
             assert shown == before
             active = await second.identity.wait_active()
@@ -311,6 +314,8 @@ async def test_restore_on_an_empty_machine_and_take_over_again(
             await second.identity.session_began()
             assert not (await second.identity.wait_active()).takeover
             assert await slug_of(second, "restore", " ".join(words), None) is Slug.IDENTITY_EXISTS
+            repeated = await second.identity.restore(" ".join(words), None, again=True)
+            assert (repeated.state, repeated.primary) == ("active", before.primary)
             assert await slug_of(second, "create", 24, None, False) is Slug.IDENTITY_EXISTS
             assert await events_of(second) == ["restored"]
         async with profiles.open("first") as first:

@@ -7,7 +7,7 @@ from kezd.rpc.session import Session
 
 async def add(session: Session, params: t.ContactAddParams) -> t.Contact:
     """Resolve a handle, verify, trust on first use."""
-    return await session.profile.contacts.add(params.handle)
+    return await session.profile.contacts.add(params.handle, dry_run=params.dry_run)
 
 
 async def list_contacts(session: Session, params: t.PageParams) -> t.ContactsResult:

@@ -32,12 +32,12 @@ async def confirm(session: Session, params: t.IdentityConfirmParams) -> t.Identi
                 detail={"field": "answers"},
             )
         answers[int(position)] = word[:LONGEST_ANSWER]
-    return await session.profile.identity.confirm(answers)
+    return await session.profile.identity.confirm(answers, dry_run=params.dry_run)
 
 
 async def register(session: Session, params: t.IdentityRegisterParams) -> t.IdentityResult:
     """Register a handle for the confirmed key."""
-    return await session.profile.identity.register(params.handle, params.home_url)
+    return await session.profile.identity.register(params.handle, params.home_url, dry_run=params.dry_run)
 
 
 async def restore(session: Session, params: t.IdentityRestoreParams) -> t.IdentityResult:

@@ -43,6 +43,7 @@ from kezd.store.contacts import (
     set_standing,
 )
 from kezd.store.database import Database, Transaction
+from kezd.store.savepoint import savepoint
 from kezd.store.sigchains import load_jsonl
 
 log = logging.getLogger(__name__)
@@ -113,11 +114,12 @@ class Contacts:
 
     # --- for clients ----------------------------------------------------------
 
-    async def add(self, handle: str) -> Contact:
+    async def add(self, handle: str, *, dry_run: bool = False) -> Contact:
         """Find a handle, verify it, and trust its key from now on.
 
         Args:
             handle: or a contact URI, whose key has to be the one that is found.
+            dry_run: keep nothing, and answer what would be kept.
 
         Raises:
             RequestError: `invalid_argument`, `not_found`.
@@ -128,6 +130,11 @@ class Contacts:
         """
         wanted, key = self._parse_wanted(handle)
         known = await self._db.read(lambda tx: contact_by_handle(tx, str(wanted)))
+        if known is not None and dry_run:
+            _check_named(key, known.current)
+            if known.alarm is not None:
+                raise alarm_error(known.alarm)
+            return self._shown(known)
         if known is not None:
             await self._look(known)
             _check_named(key, (await self._contact(known.genesis.primary)).current)
@@ -140,10 +147,11 @@ class Contacts:
         keep = partial(
             ledger.keep_added, record=record, news=news, own=self._primary, due_at=self._next_look()
         )
-        contact = await self._db.write(keep)
+        contact = await self._db.write(partial(_tried, keep) if dry_run else keep)
         self._wanted.set()  # there is a new date to wait for
         if contact.alarm is not None:
-            raise alarm_error(contact.alarm)
+            error = alarm_error(contact.alarm)
+            raise error if dry_run else error.after_change()
         return self._shown(contact)
 
     async def list(self, limit: int, cursor: str | None) -> ContactsResult:
@@ -303,7 +311,9 @@ class Contacts:
             trouble = Trouble(AlarmKind.KEY_CHANGED, ledger.NEW_KEY, record.genesis.primary)
             if record.genesis != old.genesis:
                 await self._db.write(lambda tx: ledger.raise_alarm(tx, old.genesis, trouble, own))
-            raise TrustError(Slug.KEY_CHANGED, "the handle has yet another key now: look again, then decide")
+            raise TrustError(
+                Slug.KEY_CHANGED, "the handle has yet another key now: look again, then decide"
+            ).after_change()
         news = await self._first_chain(record)
         return self._shown(
             await self._db.write(lambda tx: ledger.trust_new_key(tx, old.genesis, record, news, own, due))
@@ -428,13 +438,21 @@ class Contacts:
         """The contact after a look, or the alarm that it raised."""
         contact = await self._contact(genesis.primary)
         if contact.alarm is not None:
-            raise alarm_error(contact.alarm)
+            raise alarm_error(contact.alarm).after_change()
         if accept and contact.state is not Standing.ACCEPTED:
             return await self._decide_standing(genesis.primary, Standing.ACCEPTED)
         return self._shown(contact)
 
     def _shown(self, contact: StoredContact) -> Contact:
         return show_contact(contact, self._primary)
+
+
+def _tried(keep: Callable[[Transaction], StoredContact], tx: Transaction) -> StoredContact:
+    """What `keep` would give, taken back."""
+    with savepoint(tx) as take_back:
+        contact = keep(tx)
+        take_back()
+    return contact
 
 
 def _check_named(named: PublicKey | None, found: PublicKey) -> None:

@@ -17,7 +17,7 @@ import trio
 
 from kezd.api.events import Topic
 from kezd.api.types import IdentityCreateResult, IdentityResult, WordsResult
-from kezd.errors import AccessError, KezdError, RequestError, Slug, UnavailableError
+from kezd.errors import AccessError, KezdError, RequestError, Slug, StoreError, UnavailableError
 from kezd.kez.keys import PublicKey, Seed
 from kezd.kez.sigchain import Chain
 from kezd.kez.signing import Signer
@@ -171,7 +171,7 @@ class Identity:
             shown = self._secrets().words
             return IdentityCreateResult(primary=row.genesis.primary, words=list(shown), ask=list(row.asked))
 
-    async def confirm(self, answers: Mapping[int, str]) -> IdentityResult:
+    async def confirm(self, answers: Mapping[int, str], *, dry_run: bool = False) -> IdentityResult:
         """Check the recalled words.
 
         Raises:
@@ -182,11 +182,12 @@ class Identity:
             if row.state is IdentityState.UNCONFIRMED:
                 if not recalled(self._secrets().words, row.asked, answers):
                     raise RequestError(Slug.WORDS_NOT_CONFIRMED)
-                await self._save(replace(row, state=IdentityState.UNREGISTERED))
+                if not dry_run:
+                    await self._save(replace(row, state=IdentityState.UNREGISTERED))
             return await self.show()
 
-    async def register(self, handle: str, home_url: str | None) -> IdentityResult:
-        """Register the handle, publish the sigchain, become active.
+    async def register(self, handle: str, home_url: str | None, *, dry_run: bool = False) -> IdentityResult:
+        """Register the handle, publish the sigchain, become active; a dry run sees whether it is free.
 
         Raises:
             RequestError: `no_identity`, `identity_pending`, `identity_exists`, `invalid_argument`,
@@ -206,15 +207,21 @@ class Identity:
                         raise RequestError(Slug.IDENTITY_EXISTS, "this identity has a handle already")
                     return await self.show()
                 case IdentityState.UNREGISTERED:
-                    await self._enrol(row, handle, home_url or row.home_url or self._settings.url)
+                    url = home_url or row.home_url or self._settings.url
+                    await (self._look_for(handle, url) if dry_run else self._enrol(row, handle, url))
                     return await self.show()
 
-    async def restore(self, words: str | None, home_url: str | None) -> IdentityResult:
+    async def restore(
+        self, words: str | None, home_url: str | None, *, again: bool = False, dry_run: bool = False
+    ) -> IdentityResult:
         """Bring the identity of these words back, or take it over again.
 
         Args:
             words: 12 or 24; None on a superseded installation.
             home_url: of the home that knows the handle; the configured one by default.
+            again: this may be the repetition of a call whose daemon was killed before it answered: an
+                identity that is back already is the answer, and no error.
+            dry_run: see that it could be done.
 
         Raises:
             RequestError: `wrong_words`, `identity_exists`, `no_identity`, `not_registered`.
@@ -225,6 +232,11 @@ class Identity:
             row = self._row
             given = None if words is None else read_words(words)
             same = row is not None and (given is None or given.seed == self._seed())
+            if again and row is not None and same and row.state is IdentityState.ACTIVE and row.restored_at:
+                return await self.show()
+            if dry_run:
+                await self._could_restore(row, given, home_url or self._settings.url, same=same)
+                return await self.show()
             if row is not None and same and row.state is IdentityState.SUPERSEDED:
                 await self._publish(replace(row, takeover=True, superseded_reason=None), "resumed")
                 return await self.show()
@@ -335,10 +347,37 @@ class Identity:
             save_identity(tx, row)
             replace_events(tx, row.genesis, chain.events)
 
-        await self._db.write(keep)
+        try:
+            await self._db.write(keep)
+        except StoreError:
+            self._row = None  # as after a start: a row whose key is not in the vault any more is nobody's
+            raise
         self._chain = chain
         self._set_row(row)
         await self._publish(row, "restored")
+
+    async def _could_restore(
+        self, row: StoredIdentity | None, given: Secrets | None, url: str, *, same: bool
+    ) -> None:
+        """Raise what `restore` would, as far as that can be known without doing it."""
+        begun = (IdentityState.SUPERSEDED, IdentityState.UNREGISTERED if row and row.restored_at else None)
+        if row is not None and same and row.state in begun:
+            return
+        if row is not None and row.state is not IdentityState.UNCONFIRMED:
+            raise RequestError(Slug.IDENTITY_EXISTS)
+        if given is None:
+            raise RequestError(Slug.NO_IDENTITY, "there is nothing to take over; restoring needs the words")
+        info = await self._home.info_at(url)
+        self._home.use(info.server, url)
+        await self._enrolment.find(Signer(given.seed).public, info.server)
+
+    async def _look_for(self, handle: str, url: str) -> None:
+        """Raise what registering the handle would, as far as a look-up tells."""
+        info = await self._home.info_at(url)
+        self._home.use(info.server, url)
+        record = await self._home.lookup(parse_own_handle(handle, info.server))
+        if record is not None and record.primary != self._existing().genesis:
+            raise RequestError(Slug.HANDLE_TAKEN)
 
     async def _enrol(self, row: StoredIdentity, handle: str, url: str) -> None:
         """Registration stored, sent, answered; chain published; active."""
