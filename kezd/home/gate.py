@@ -25,7 +25,7 @@ from kezd.home.quota import SenderQuota
 from kezd.home.store.ports import SessionStore
 from kezd.home.tag_keys import TagKeys
 from kezd.kez.errors import KezError
-from kezd.kez.keys import PublicKey, verify
+from kezd.kez.keys import PublicKey
 from kezd.kez.nkeys import Prefix, decode_public
 
 INSTALLATION_ID = re.compile(r"[0-9a-f]{32}")
@@ -112,7 +112,7 @@ def _authenticated_key(attempt: Attempt) -> PublicKey | Refusal:
         return Refusal.NO_NKEY
     try:
         key = PublicKey(decode_public(attempt.nkey, Prefix.USER))
-        verify(key, attempt.nonce.encode(), from_base64_any(attempt.signature))
+        key.verify(attempt.nonce.encode(), from_base64_any(attempt.signature))
     except (KezError, UnicodeEncodeError):
         return Refusal.BAD_SIGNATURE
     return key

@@ -11,12 +11,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 from kezd.kez.errors import CanonicalError, EnvelopeError, SignatureError, shown
-from kezd.kez.identifiers import parse_primary
 from kezd.kez.jcs import MAX_BYTES, canonicalize, parse_json
-from kezd.kez.keys import PublicKey, verify
+from kezd.kez.keys import ALG_ED25519, PublicKey
+from kezd.kez.nostr_keys import ALG_NOSTR, NOSTR_PREFIX, parse_any_primary
 from kezd.kez.timestamps import parse_timestamp
 
-ALG_ED25519: Final = "ed25519-sha512-jcs"
 PAYLOAD_VERSION: Final = 1
 
 _HEX_SIGNATURE: Final = re.compile(r"[0-9a-f]{128}")
@@ -150,8 +149,12 @@ def check_envelope(envelope: Envelope, kind: str) -> None:
     check_payload(expected, envelope.payload)
     if envelope.key != envelope.payload["primary"]:
         raise EnvelopeError("the key of the signature is not the payload's primary")
-    if envelope.alg != ALG_ED25519:
+    if envelope.alg != _alg_of(envelope.key):
         raise SignatureError(f"signatures of {shown(envelope.alg)} are not taken here")
+
+
+def _alg_of(primary: str) -> str:
+    return ALG_NOSTR if primary.startswith(NOSTR_PREFIX) else ALG_ED25519
 
 
 def verify_signature(envelope: Envelope, public: PublicKey) -> None:
@@ -161,7 +164,7 @@ def verify_signature(envelope: Envelope, public: PublicKey) -> None:
         CanonicalError: the payload holds what KEZ does not sign.
         SignatureError: it did not.
     """
-    verify(public, canonicalize(envelope.payload), bytes.fromhex(envelope.sig))
+    public.verify(canonicalize(envelope.payload), bytes.fromhex(envelope.sig))
 
 
 def verify_envelope(envelope: Envelope, kind: str) -> PublicKey:
@@ -172,15 +175,15 @@ def verify_envelope(envelope: Envelope, kind: str) -> PublicKey:
         kind: the kind it must be of, a value of `EnvelopeKind`.
 
     Returns:
-        The primary that signed it.
+        The primary that signed it, of either kind.
 
     Raises:
         EnvelopeError: another kind or type, bad version, time or key.
-        IdentifierError: the primary is not an ed25519 primary.
+        IdentifierError: the primary is neither an ed25519 nor a nostr primary.
         KeyMaterialError: the primary is not a usable key.
         SignatureError: the signature does not hold.
     """
     check_envelope(envelope, kind)
-    public = parse_primary(envelope.key)
+    public = parse_any_primary(envelope.key)
     verify_signature(envelope, public)
     return public

@@ -1,6 +1,6 @@
 """Ed25519 seeds, private and public keys, and their X25519 twins.
 
-Not here: making randomness, and deciding what may be signed (`kezd.kez.signing` is the only caller of
+Not here: nostr keys (`kezd.kez.nostr_keys`), making randomness, and deciding what may be signed (`kezd.kez.signing` is the only caller of
 `SigningKey.sign`). Invariants: a seed never shows itself in repr, str or pickle; verification follows
 libsodium (canonical S, no small-order keys); a key whose X25519 conversion fails is refused.
 """
@@ -23,6 +23,7 @@ from kezd.kez.errors import KeyMaterialError, SignatureError
 KEY_SIZE: Final = 32  # bytes of a seed, a public key, an X25519 key
 SIGNATURE_SIZE: Final = 64  # bytes
 PRIMARY_PREFIX: Final = "ed25519:"
+ALG_ED25519: Final = "ed25519-sha512-jcs"
 
 _HEX_KEY: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -68,7 +69,7 @@ def _to_x25519(public: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """An Ed25519 public key.
+    """A primary's public key: Ed25519 here; `NostrKey` is the other kind, which signs and cannot chat.
 
     Attributes:
         raw: the 32 bytes.
@@ -99,6 +100,28 @@ class PublicKey:
     def primary(self) -> str:
         """The key as a KEZ primary, `ed25519:<hex>`."""
         return PRIMARY_PREFIX + self.raw.hex()
+
+    @property
+    def alg(self) -> str:
+        """What a signature envelope calls this key's signatures."""
+        return ALG_ED25519
+
+    def verify(self, message: bytes, signature: bytes) -> None:
+        """Check a signature of this key, by libsodium's rules.
+
+        Args:
+            message: the signed bytes.
+            signature: 64 bytes.
+
+        Raises:
+            SignatureError: it does not hold, has a non-canonical S, or the key or R has small order.
+        """
+        if len(signature) != SIGNATURE_SIZE:
+            raise SignatureError(f"a signature is {SIGNATURE_SIZE} bytes")
+        try:
+            bindings.crypto_sign_open(signature + message, self.raw)
+        except BadSignatureError as error:
+            raise SignatureError("the signature does not match the key and the content") from error
 
     @property
     def nkey(self) -> str:
@@ -186,25 +209,6 @@ class SigningKey:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a private key is never serialised")
-
-
-def verify(public: PublicKey, message: bytes, signature: bytes) -> None:
-    """Check an Ed25519 signature by libsodium's rules.
-
-    Args:
-        public: the key that is said to have signed.
-        message: the signed bytes.
-        signature: 64 bytes.
-
-    Raises:
-        SignatureError: it does not hold, has a non-canonical S, or the key or R has small order.
-    """
-    if len(signature) != SIGNATURE_SIZE:
-        raise SignatureError(f"a signature is {SIGNATURE_SIZE} bytes")
-    try:
-        bindings.crypto_sign_open(signature + message, public.raw)
-    except BadSignatureError as error:
-        raise SignatureError("the signature does not match the key and the content") from error
 
 
 def derive_seed(seed: Seed, info: bytes) -> Seed:

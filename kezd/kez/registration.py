@@ -21,6 +21,7 @@ from kezd.kez.errors import (
 )
 from kezd.kez.handles import Handle, parse_name, parse_server_name
 from kezd.kez.keys import PublicKey
+from kezd.kez.nostr_keys import NO_CHAT, NOSTR_PREFIX
 from kezd.kez.timestamps import format_timestamp, parse_timestamp
 
 FRESHNESS: Final = 300  # seconds that created_at may be off the server's clock, either way
@@ -105,6 +106,8 @@ def verify_registration(envelope: Envelope, *, server: str, now: int | None) -> 
 
 
 def _verified(envelope: Envelope) -> PublicKey:
+    if envelope.key.startswith(NOSTR_PREFIX):  # a handle is where messages go
+        raise RegistrationError(NO_CHAT, reason=Reason.BAD_KEY)
     try:
         return verify_envelope(envelope, EnvelopeKind.HANDLE_REGISTRATION)
     except SignatureError as error:

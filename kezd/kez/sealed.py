@@ -28,7 +28,7 @@ from kezd.kez.errors import (
 )
 from kezd.kez.identifiers import parse_primary
 from kezd.kez.jcs import MAX_INT, canonicalize, parse_json
-from kezd.kez.keys import PublicKey, X25519Key, verify
+from kezd.kez.keys import PublicKey, X25519Key
 from kezd.kez.noise import MAX_MESSAGE, OVERHEAD, TAG_SIZE, read_x, write_x
 from kezd.kez.padding import MIN_PADDED, pad, unpad
 from kezd.kez.sender_tag import parse_device
@@ -229,6 +229,6 @@ def _check_signature(sender: PublicKey, handshake_hash: bytes, body: dict[str, A
         raise SealedError("the message carries no signature")
     signed = b"".join((BODY_PREFIX, handshake_hash, canonicalize(body)))
     try:
-        verify(sender, signed, bytes.fromhex(signature))
+        sender.verify(signed, bytes.fromhex(signature))
     except SignatureError as error:
         raise SealedError("the signature of the message does not hold") from error

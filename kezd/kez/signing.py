@@ -7,11 +7,12 @@ characters long).
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NoReturn
 
-from kezd.kez.envelope import ALG_ED25519, Envelope, EnvelopeKind, check_payload
+from kezd.kez.envelope import Envelope, EnvelopeKind, check_payload
 from kezd.kez.errors import EnvelopeError, KeyMaterialError
 from kezd.kez.jcs import canonicalize
 from kezd.kez.keys import PublicKey, Seed, SigningKey, derive_seed
@@ -44,6 +45,7 @@ class KeyUse:
 
 SIGNATURE_KINDS: Final = (
     KeyUse("registration", "kez.chat.handle_registration", b"", "identity service, at registration"),
+    KeyUse("claim", "kez.claim", b"", "claims service, with a fresh confirmation"),
     KeyUse("sigchain_event", "kez.sigchain.event", b"", "identity service, with a fresh confirmation"),
     KeyUse(
         "rotate_consent", "kez.sigchain.event", ROTATE_PREFIX, "identity service, the new key of a rotation"
@@ -87,6 +89,14 @@ class Signer:
         """
         return self._envelope(EnvelopeKind.HANDLE_REGISTRATION, payload)
 
+    def claim(self, payload: dict[str, Any]) -> Envelope:
+        """Sign a claim.
+
+        Raises:
+            EnvelopeError: the payload is of another type, or of another primary.
+        """
+        return self._envelope(EnvelopeKind.CLAIM, payload)
+
     def sigchain_event(self, payload: dict[str, Any]) -> Envelope:
         """Sign an event of the identity's own sigchain.
 
@@ -107,12 +117,7 @@ class Signer:
         Raises:
             EnvelopeError: not a rotation to this key.
         """
-        check_payload(EnvelopeKind.SIGCHAIN_EVENT, payload)
-        if payload.get("op") != "rotate" or payload.get("new_primary") != self.public.primary:
-            raise EnvelopeError("the payload is not a rotation to this key")
-        if "new_signature" in payload:
-            raise EnvelopeError("the payload holds a consent already")
-        return {"alg": ALG_ED25519, "sig": self._key.sign(ROTATE_PREFIX + canonicalize(payload)).hex()}
+        return sign_consent(self.public, self._key.sign, payload)
 
     def body_signature(self, handshake_hash: bytes, body: dict[str, Any]) -> str:
         """Sign the body of a sealed message, bound to its handshake.
@@ -177,10 +182,35 @@ class Signer:
         return Signer(derive_seed(self._seed, GUEST_PREFIX + host.encode("utf-8")))
 
     def _envelope(self, kind: EnvelopeKind, payload: dict[str, Any]) -> Envelope:
-        check_payload(kind, payload)
-        primary = self.public.primary
-        if payload["primary"] != primary:
-            raise EnvelopeError("the payload is of another primary")
-        return Envelope(
-            kind.value, payload, ALG_ED25519, primary, self._key.sign(canonicalize(payload)).hex()
-        )
+        return sign_payload(self.public, self._key.sign, kind, payload)
+
+
+def sign_payload(
+    public: PublicKey, sign: Callable[[bytes], bytes], kind: EnvelopeKind, payload: dict[str, Any]
+) -> Envelope:
+    """Make a signature envelope with a key that only the caller has.
+
+    Raises:
+        EnvelopeError: the payload is of another type, or of another primary.
+    """
+    check_payload(kind, payload)
+    if payload["primary"] != public.primary:
+        raise EnvelopeError("the payload is of another primary")
+    signature = sign(canonicalize(payload)).hex()
+    return Envelope(kind.value, payload, public.alg, public.primary, signature)
+
+
+def sign_consent(
+    public: PublicKey, sign: Callable[[bytes], bytes], payload: dict[str, Any]
+) -> dict[str, str]:
+    """Make a rotation's `new_signature` with a key that only the caller has.
+
+    Raises:
+        EnvelopeError: not a rotation to this key.
+    """
+    check_payload(EnvelopeKind.SIGCHAIN_EVENT, payload)
+    if payload.get("op") != "rotate" or payload.get("new_primary") != public.primary:
+        raise EnvelopeError("the payload is not a rotation to this key")
+    if "new_signature" in payload:
+        raise EnvelopeError("the payload holds a consent already")
+    return {"alg": public.alg, "sig": sign(ROTATE_PREFIX + canonicalize(payload)).hex()}

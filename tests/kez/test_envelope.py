@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kezd.kez.envelope import (
-    ALG_ED25519,
     Envelope,
     EnvelopeKind,
     decode_envelope,
@@ -18,7 +17,7 @@ from kezd.kez.envelope import (
 from kezd.kez.errors import EnvelopeError, KezError, SignatureError
 from kezd.kez.handles import Handle
 from kezd.kez.jcs import canonicalize
-from kezd.kez.keys import Seed, SigningKey
+from kezd.kez.keys import ALG_ED25519, Seed, SigningKey
 from kezd.kez.registration import registration_payload
 from kezd.kez.signing import Signer
 

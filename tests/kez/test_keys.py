@@ -12,7 +12,7 @@ from nacl.bindings import crypto_scalarmult
 
 from kezd.kez import keys
 from kezd.kez.errors import KeyMaterialError, SignatureError
-from kezd.kez.keys import PublicKey, Seed, SigningKey, X25519Key, derive_seed, verify
+from kezd.kez.keys import PublicKey, Seed, SigningKey, X25519Key, derive_seed
 
 SEED = bytes(range(32))
 
@@ -23,7 +23,7 @@ def test_rfc_8032_vectors(vectors):
         message = bytes.fromhex(case["message"])
         assert key.public.hex == case["public"]
         assert key.sign(message).hex() == case["signature"]
-        verify(PublicKey.from_hex(case["public"]), message, bytes.fromhex(case["signature"]))
+        PublicKey.from_hex(case["public"]).verify(message, bytes.fromhex(case["signature"]))
 
 
 def test_a_signature_with_non_canonical_s_is_refused(vectors):
@@ -32,7 +32,7 @@ def test_a_signature_with_non_canonical_s_is_refused(vectors):
     good = key.sign(b"x")
     bent = good[:32] + (int.from_bytes(good[32:], "little") + order).to_bytes(32, "little")
     with pytest.raises(SignatureError):
-        verify(key.public, b"x", bent)
+        key.public.verify(b"x", bent)
 
 
 def test_keys_of_small_order_neither_verify_nor_convert(vectors):
@@ -40,7 +40,7 @@ def test_keys_of_small_order_neither_verify_nor_convert(vectors):
         key = PublicKey.from_hex(text)
         for signature in (key.raw + bytes(32), bytes.fromhex("01" + "00" * 63)):
             with pytest.raises(SignatureError):
-                verify(key, b"x", signature)
+                key.verify(b"x", signature)
         with pytest.raises(KeyMaterialError):
             key.x25519()
 
@@ -54,15 +54,15 @@ def test_a_key_off_the_curve_does_not_convert():
 def test_any_flipped_bit_of_a_signature_fails(message, bit):
     key = SigningKey(Seed(SEED))
     signature = bytearray(key.sign(message))
-    verify(key.public, message, bytes(signature))
+    key.public.verify(message, bytes(signature))
     signature[bit // 8] ^= 1 << bit % 8
     with pytest.raises(SignatureError):
-        verify(key.public, message, bytes(signature))
+        key.public.verify(message, bytes(signature))
 
 
 def test_a_signature_of_another_size_is_refused():
     with pytest.raises(SignatureError):
-        verify(SigningKey(Seed(SEED)).public, b"", bytes(63))
+        SigningKey(Seed(SEED)).public.verify(b"", bytes(63))
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kezd.kez.envelope import ALG_ED25519, Envelope, decode_envelope, encode_envelope
+from kezd.kez.envelope import Envelope, decode_envelope, encode_envelope
 from kezd.kez.errors import RegistrationError
 from kezd.kez.handles import Handle, parse_handle
 from kezd.kez.jcs import canonicalize
-from kezd.kez.keys import Seed, SigningKey
+from kezd.kez.keys import ALG_ED25519, Seed, SigningKey
 from kezd.kez.registration import FRESHNESS, Reason, Registration, registration_payload, verify_registration
 from kezd.kez.signing import Signer
 

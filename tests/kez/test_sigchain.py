@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kezd.kez.encodings import compress, encode_base64url
-from kezd.kez.envelope import ALG_ED25519, Envelope, encode_envelope
+from kezd.kez.envelope import Envelope, encode_envelope
 from kezd.kez.errors import (
     CanonicalError,
     ConflictError,
@@ -20,7 +20,7 @@ from kezd.kez.errors import (
     StaleError,
 )
 from kezd.kez.jcs import canonicalize
-from kezd.kez.keys import Seed, SigningKey
+from kezd.kez.keys import ALG_ED25519, Seed, SigningKey
 from kezd.kez.sender_tag import inbox_prefix
 from kezd.kez.sigchain import (
     BUNDLE_PREFIX,

@@ -15,7 +15,7 @@ from kezd.kez.envelope import EnvelopeKind
 from kezd.kez.errors import EnvelopeError, KeyMaterialError
 from kezd.kez.handles import Handle
 from kezd.kez.jcs import canonicalize
-from kezd.kez.keys import Seed, SigningKey, derive_seed, verify
+from kezd.kez.keys import Seed, SigningKey, derive_seed
 from kezd.kez.registration import registration_payload
 from kezd.kez.sigchain import event_payload, rotate
 from kezd.kez.signing import BODY_PREFIX, GUEST_PREFIX, ROTATE_PREFIX, SIGNATURE_KINDS, Signer
@@ -96,7 +96,7 @@ def test_no_two_uses_can_sign_the_same_bytes(alice):
 @given(st.from_regex(r"[A-Za-z0-9_-]{15}", fullmatch=True))
 def test_a_nats_nonce_is_answered(nonce):
     signer = Signer(Seed(bytes(32)))
-    verify(signer.public, nonce.encode(), signer.nats_nonce(nonce))
+    signer.public.verify(nonce.encode(), signer.nats_nonce(nonce))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_registration_is_signed_for_oneself_only(alice, bob):
 def test_consent_is_given_to_a_rotation_to_oneself_only(alice, bob):
     payload = event_payload(alice.public, "rotate", rotate(bob.public), 0)
     consent = bob.rotate_consent(payload)
-    verify(bob.public, ROTATE_PREFIX + canonicalize(payload), bytes.fromhex(consent["sig"]))
+    bob.public.verify(ROTATE_PREFIX + canonicalize(payload), bytes.fromhex(consent["sig"]))
     for bad in (
         payload | {"op": "add"},
         payload | {"new_primary": alice.public.primary},
@@ -144,7 +144,7 @@ def test_consent_is_given_to_a_rotation_to_oneself_only(alice, bob):
 
 def test_a_body_is_signed_for_oneself_only(alice, bob, message):
     signature = alice.body_signature(bytes(32), message)
-    verify(alice.public, BODY_PREFIX + bytes(32) + canonicalize(message), bytes.fromhex(signature))
+    alice.public.verify(BODY_PREFIX + bytes(32) + canonicalize(message), bytes.fromhex(signature))
     with pytest.raises(EnvelopeError):
         bob.body_signature(bytes(32), message)
     with pytest.raises(EnvelopeError):

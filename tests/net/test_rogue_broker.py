@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from kezd.kez.keys import verify
 from kezd.runtime.transport import Destination, LinkState, TransportUnavailableError
 from kezd.testing.small_home import make_signer
 
@@ -117,7 +116,7 @@ async def test_a_proper_nonce_is_signed_and_the_addresses_offered_with_it_are_no
             assert other.connections == 0
             connect = rogue.connects[0]
             assert connect["nkey"] == ALICE.public.nkey
-            verify(ALICE.public, NONCE.encode(), base64.b64decode(str(connect["sig"])))
+            ALICE.public.verify(NONCE.encode(), base64.b64decode(str(connect["sig"])))
             assert connect["name"] == "a" * 32
 
 
@@ -215,7 +214,7 @@ async def test_a_foreign_broker_sees_the_guest_key_only(open_peer) -> None:
             [connect] = foreign.connects
             guest = ALICE.nats_guest("127.0.0.1").public
             assert connect["nkey"] == guest.nkey
-            verify(guest, NONCE.encode(), base64.b64decode(str(connect["sig"])))
+            guest.verify(NONCE.encode(), base64.b64decode(str(connect["sig"])))
             everything = b"\n".join(foreign.lines)
             assert ALICE.public.nkey.encode() not in everything
             assert ALICE.public.hex.encode() not in everything

@@ -19,7 +19,7 @@ from kezd.kez.errors import (
 )
 from kezd.kez.identifiers import Identifier
 from kezd.kez.jcs import canonicalize
-from kezd.kez.keys import PublicKey, verify
+from kezd.kez.keys import PublicKey
 from kezd.kez.sigchain.event import Event, Head, build_payload
 from kezd.kez.sigchain.fold import Fold
 from kezd.kez.sigchain.ops import (
@@ -154,8 +154,10 @@ def _check_signatures(event: Event, fold: Fold) -> None:
 def _check_consent(event: Event, rotate: Rotate, fold: Fold) -> None:
     if rotate.new_primary == fold.current or rotate.new_primary in fold.retired:
         raise SigchainError(f"event {event.seq} rotates to a key that the chain has had")
+    if rotate.new_primary.alg != fold.current.alg:
+        raise SigchainError(f"event {event.seq} rotates to a key of another algorithm")
     agreed = {name: value for name, value in event.envelope.payload.items() if name != "new_signature"}
-    verify(rotate.new_primary, ROTATE_PREFIX + canonicalize(agreed), rotate.signature)
+    rotate.new_primary.verify(ROTATE_PREFIX + canonicalize(agreed), rotate.signature)
 
 
 def event_payload(

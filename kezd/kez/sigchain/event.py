@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kezd.kez.envelope import (
-    ALG_ED25519,
     PAYLOAD_VERSION,
     Envelope,
     EnvelopeKind,
@@ -21,7 +20,7 @@ from kezd.kez.envelope import (
 )
 from kezd.kez.errors import SigchainError, shown
 from kezd.kez.jcs import MAX_INT, canonicalize
-from kezd.kez.keys import PublicKey, verify
+from kezd.kez.keys import PublicKey
 from kezd.kez.sigchain.ops import Action, Members, read_action
 from kezd.kez.timestamps import format_timestamp, parse_timestamp
 
@@ -44,6 +43,7 @@ class Event:
     """A well-formed event.
 
     Attributes:
+        alg: algorithm of the signature.
         key: the primary that is said to have signed it.
         sig: 64-byte signature in lower-case hex.
         seq: place in the chain, from 1.
@@ -56,6 +56,7 @@ class Event:
         payload_hash: lower-case hex SHA-256 of JCS of the payload.
     """
 
+    alg: str
     key: str
     sig: str
     seq: int
@@ -83,16 +84,16 @@ class Event:
         Raises:
             SignatureError: it did not.
         """
-        verify(key, _payload_bytes(self.encoded, self.key, self.sig), bytes.fromhex(self.sig))
+        key.verify(_payload_bytes(self.encoded, self.alg, self.key, self.sig), bytes.fromhex(self.sig))
 
 
 def _members(payload: dict[str, Any]) -> Members:
     return {name: value for name, value in payload.items() if name not in _BASE}
 
 
-def _payload_bytes(encoded: bytes, key: str, sig: str) -> bytes:
+def _payload_bytes(encoded: bytes, alg: str, key: str, sig: str) -> bytes:
     """JCS of the payload, which stands in JCS of the envelope as it is."""
-    end = canonicalize({"alg": ALG_ED25519, "key": key, "sig": sig})
+    end = canonicalize({"alg": alg, "key": key, "sig": sig})
     return encoded[_PAYLOAD_START : -len(b',"signature":' + end + b"}")]
 
 
@@ -148,6 +149,7 @@ def event_from_envelope(envelope: Envelope) -> Event:
         raise SigchainError("the event names no operation")
     encoded = encode_envelope(envelope)
     return Event(
+        alg=envelope.alg,
         key=envelope.key,
         sig=envelope.sig,
         seq=seq,
@@ -157,7 +159,9 @@ def event_from_envelope(envelope: Envelope) -> Event:
         created_at=parse_timestamp(payload["created_at"]),
         encoded=encoded,
         hash=hashlib.sha256(encoded).hexdigest(),
-        payload_hash=hashlib.sha256(_payload_bytes(encoded, envelope.key, envelope.sig)).hexdigest(),
+        payload_hash=hashlib.sha256(
+            _payload_bytes(encoded, envelope.alg, envelope.key, envelope.sig)
+        ).hexdigest(),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Self, assert_never
 from kezd.kez.errors import SigchainError
 from kezd.kez.identifiers import Identifier
 from kezd.kez.keys import PublicKey
+from kezd.kez.nostr_keys import NostrKey
 from kezd.kez.sender_tag import inbox_prefix
 from kezd.kez.sigchain.event import Event
 from kezd.kez.sigchain.ops import (
@@ -34,7 +35,7 @@ class Fold:
     def __init__(self, genesis: PublicKey) -> None:
         self.current = genesis
         self.retired: dict[PublicKey, int] = {}
-        self.inboxes = {inbox_prefix(genesis)}
+        self.inboxes = _inboxes(genesis)
         self.nats: dict[str, NatsEndpoint] = {}
         self.iroh: dict[str, IrohEndpoint] = {}
         self.devices: dict[str, Device] = {}
@@ -84,7 +85,7 @@ class Fold:
     def _rotate(self, new_primary: PublicKey, at: int) -> None:
         self.retired[self.current] = at
         self.current = new_primary
-        self.inboxes.add(inbox_prefix(new_primary))
+        self.inboxes |= _inboxes(new_primary)
 
     def _add_nats(self, endpoint: NatsEndpoint) -> None:
         # Otherwise a chain could have the owner's friends flood a third person's inbox.
@@ -100,3 +101,8 @@ class Fold:
                 self.iroh.pop(remove.id, None)
             case _:
                 return
+
+
+def _inboxes(primary: PublicKey) -> set[str]:
+    """The inbox that mail to a key goes to; a nostr key has none, since it cannot chat."""
+    return set() if isinstance(primary, NostrKey) else {inbox_prefix(primary)}

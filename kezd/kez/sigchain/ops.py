@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from kezd.kez.envelope import ALG_ED25519
 from kezd.kez.errors import HandleError, IdentifierError, SigchainError, shown
 from kezd.kez.handles import parse_server_name
-from kezd.kez.identifiers import Identifier, parse_identifier, parse_primary
+from kezd.kez.identifiers import Identifier, parse_identifier
 from kezd.kez.jcs import MAX_INT
 from kezd.kez.keys import PublicKey
+from kezd.kez.nostr_keys import parse_any_primary
 from kezd.kez.sender_tag import parse_device
 
 Members: TypeAlias = dict[str, Any]
@@ -226,7 +226,7 @@ def _device_id(members: Members) -> str:
 
 def _key(members: Members, name: str) -> PublicKey:
     try:
-        return parse_primary(members.get(name))
+        return parse_any_primary(members.get(name))
     except IdentifierError as error:
         raise SigchainError(f"the member {name} is no key: {error}") from error
 
@@ -246,7 +246,7 @@ def _rotate(members: Members) -> Rotate:
     consent = members.get("new_signature")
     if not isinstance(consent, dict) or consent.keys() != {"alg", "sig"}:
         raise SigchainError("a rotation carries new_signature with exactly alg and sig")
-    if consent["alg"] != ALG_ED25519:
+    if consent["alg"] != new_primary.alg:
         raise SigchainError(f"a consent by {shown(consent['alg'])} is not taken here")
     return Rotate(new_primary, bytes.fromhex(_matching(consent, "sig", _HEX_64)))
 
