@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
+import trustme
 
 from kezd.kez.signing import Signer
 from kezd.net.nats.config import NatsConfig
@@ -11,6 +12,7 @@ from kezd.net.nats.endpoint import parse_endpoint
 from kezd.net.nats.transport import NatsTransport
 from kezd.runtime.clock import SystemClock
 from kezd.runtime.transport import LinkState, LinkStatus
+from kezd.testing.small_web import Web, open_web
 
 Peer = Callable[..., AbstractAsyncContextManager[NatsTransport]]
 
@@ -48,3 +50,22 @@ def wait_state() -> Callable[[NatsTransport, LinkState], object]:
         return status
 
     return wait_state
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+async def web(authority: trustme.CA) -> AsyncIterator[Web]:
+    names = (
+        "example.com",
+        "www.example.com",
+        "other.example",
+        "evil.example",
+        "api.github.test",
+        "localhost",
+    )
+    async with open_web(authority, *names) as web:
+        yield web

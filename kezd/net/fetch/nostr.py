@@ -75,7 +75,7 @@ class NostrChannel:
                     for event in await self._ask(relay, author):
                         found[event.id] = event
             except* FAILURES as group:
-                failures.append(f"{relay}: {_first(group)}")
+                failures.append(f"{relay}: {first_failure(group)}")
 
         async with trio.open_nursery() as nursery:
             for relay in self._relays:
@@ -127,7 +127,7 @@ async def open_socket(relay: str, tls: ssl.SSLContext | None) -> AsyncIterator[W
         nursery.cancel_scope.cancel()
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> str:
+def first_failure(group: BaseExceptionGroup[BaseException]) -> str:
     """What the first failure inside says, or is."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):

@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpcore
 import httpx
+import msgspec
 import trio
 
 from kezd.kez.errors import shown
@@ -142,6 +143,32 @@ class Fetcher:
             raise FetchError(f"{first} redirects more than {MAX_REDIRECTS} times")
         raise FetchError(f"{_host(url)} took longer than {SECONDS:.0f} s")
 
+    async def send(
+        self, method: str, url: str, body: object | None, *, headers: Mapping[str, str] | None = None
+    ) -> Page:
+        """Change something at a service, with JSON; a redirect is a failure, since a secret may be in it.
+
+        Args:
+            method: POST, PATCH, PUT or DELETE.
+            url: where.
+            body: to be encoded as JSON, None for no body.
+            headers: further ones.
+
+        Raises:
+            RefusedUrlError: such a URL is not asked.
+            RateLimitedError: later.
+            FetchError: no answer, or none that counts; it may have been done nevertheless.
+        """
+        host = _host(self._checked(url))
+        content = None if body is None else msgspec.json.encode(body)
+        sent = {"Content-Type": "application/json"} if content is not None else {}
+        with trio.move_on_after(SECONDS):
+            answer = await self._exchange(url, {**sent, **(headers or {})}, method, content)
+            if isinstance(answer, Page):
+                return answer
+            raise FetchError(f"{host} redirects what was to be changed there")
+        raise FetchError(f"{host} took longer than {SECONDS:.0f} s")
+
     def _checked(self, url: str) -> str:
         if len(url) > URL_MAX or not url.isascii() or not url.isprintable() or " " in url:
             raise RefusedUrlError(f"that is not a URL: {shown(url)}")
@@ -156,11 +183,15 @@ class Fetcher:
             raise RefusedUrlError(f"only https is fetched: {shown(url)}")
         return url
 
-    async def _exchange(self, url: str, headers: Mapping[str, str]) -> Page | str:
+    async def _exchange(
+        self, url: str, headers: Mapping[str, str], method: str = "GET", content: bytes | None = None
+    ) -> Page | str:
         """One answer: a page, or where it redirects."""
         host = _host(url)
         try:
-            async with self._client.stream("GET", url, headers=headers, timeout=SECONDS) as response:
+            async with self._client.stream(
+                method, url, headers=headers, content=content, timeout=SECONDS
+            ) as response:
                 if response.status_code in _REDIRECTS and "location" in response.headers:
                     return response.headers["location"]
                 body = await _read(response, host)
