@@ -14,7 +14,7 @@ import msgspec
 
 from kezd.home.nats_keys import NatsKey
 from kezd.kez.errors import EncodingError, KezError
-from kezd.kez.keys import PublicKey, verify
+from kezd.kez.keys import PublicKey
 from kezd.kez.nkeys import Prefix, decode_public
 
 MAX_JWT_BYTES = 64 * 1024
@@ -70,7 +70,7 @@ def decode_jwt(token: bytes, issuer_prefix: Prefix) -> dict[str, Any]:
         if header.get("alg") != "ed25519-nkey":
             raise JwtError("wrong algorithm")
         issuer = PublicKey(decode_public(str(claims.get("iss")), issuer_prefix))
-        verify(issuer, signed, from_base64_any(signature.decode("ascii")))
+        issuer.verify(signed, from_base64_any(signature.decode("ascii")))
     except (msgspec.DecodeError, UnicodeDecodeError, KezError) as error:
         raise JwtError("not a NATS JWT of the expected signer") from error
     return claims
