@@ -8,11 +8,13 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import trio
 
 from kezd.api.methods import METHODS, Method
 from kezd.errors import AccessError, KezdError, RequestError, Slug
+from kezd.rpc.accepting import accept_clients
 from kezd.rpc.connection import Connection
 from kezd.rpc.dispatch import Dispatcher, Handler
 from kezd.rpc.guard import Summary
@@ -39,27 +41,36 @@ class Server:
         self._write_timeout = write_timeout
         self._connections: set[Connection] = set()
         self._idle = trio.Event()
+        self._crowded = False
+        """Whether somebody was refused since the last one was let in: said once."""
 
     @property
     def connections(self) -> int:
         """How many clients are connected."""
         return len(self._connections)
 
-    async def handle(self, stream: trio.SocketStream) -> None:
+    async def handle(self, sock: socket.socket) -> None:
         """Serve one accepted connection to its end."""
-        sock = socket.socket(fileno=stream.socket.detach())
-        caller = read_caller(sock)
+        try:
+            caller = read_caller(sock)
+        except OSError as error:
+            log.debug("a client was gone before it was known", extra={"cause": str(error)})
+            sock.close()
+            return
         if not is_welcome(caller):
             log.warning("refused a connection of another user", extra={"uid": caller.uid, "pid": caller.pid})
             _refuse(sock, AccessError(Slug.FORBIDDEN, "this socket is another user's"))
             return
         if len(self._connections) >= self._limits.connections:
-            log.warning("refused a connection: too many", extra={"pid": caller.pid})
+            if not self._crowded:
+                log.warning("refused a connection: too many", extra={"pid": caller.pid})
+            self._crowded = True
             limit = self._limits.connections
             _refuse(sock, RequestError(Slug.BUSY, f"{limit} connections are open already"))
             return
         connection = Connection(sock, caller, self._peer, self._dispatcher, self._limits, self._write_timeout)
         self._connections.add(connection)
+        self._crowded = False
         try:
             await connection.run()
         except Exception:  # a task root: this connection's bug is nobody else's end
@@ -101,9 +112,8 @@ async def open_server(
         summaries: what a person is told before a call that wants a confirmation.
     """
     server = Server(peer, Dispatcher(handlers, methods, summaries), limits, write_timeout)
-    accepting = trio.SocketListener(trio.socket.from_stdlib_socket(listener.dup()))
     async with trio.open_nursery() as connections, trio.open_nursery() as accept:
-        accept.start_soon(_accept, accepting, server, connections)
+        accept.start_soon(accept_clients, listener, partial(connections.start_soon, server.handle))
         try:
             yield server
         finally:
@@ -111,11 +121,6 @@ async def open_server(
             with trio.CancelScope(shield=True, deadline=trio.current_time() + STOP_GRACE + 1):
                 await server.drain(STOP_GRACE)
             connections.cancel_scope.cancel()
-
-
-async def _accept(listener: trio.SocketListener, server: Server, connections: trio.Nursery) -> None:
-    async with listener:
-        await trio.serve_listeners(server.handle, [listener], handler_nursery=connections)
 
 
 def _refuse(sock: socket.socket, error: KezdError) -> None:
