@@ -87,6 +87,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "profiles": ("profile",),
     "backup": ("backup", "export"),
+    "events": ("events",),
     "access": ("token", "confirm", "audit"),
     "rpc": ("rpc",),
     "completion": ("completion",),
