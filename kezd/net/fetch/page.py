@@ -18,6 +18,7 @@ import msgspec
 import trio
 
 from kezd.kez.errors import shown
+from kezd.net.capped_body import is_compressed, parse_retry_after, read_capped
 from kezd.net.fetch.addresses import AddressRule
 from kezd.net.fetch.guard import ForbiddenAddressError, Resolve, open_client, resolve
 
@@ -26,6 +27,8 @@ MAX_REDIRECTS = 3
 SECONDS = 10.0
 CONNECTIONS = 16
 URL_MAX = 2048
+RETRY_AFTER = 60
+"""Seconds that we stay away from a server that does not say how long."""
 RETRY_AFTER_MAX = 3600
 """Seconds that a server may ask us to stay away."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -210,38 +213,22 @@ def _names(response: httpx.Response) -> dict[str, str]:
 def _judged(page: Page, host: str) -> Page:
     limited = page.status == 403 and page.headers.get("x-ratelimit-remaining") == "0"
     if page.status == 429 or limited:
-        raise RateLimitedError(f"{host} wants to be asked later", _retry_after(page.headers))
+        raise RateLimitedError(
+            f"{host} wants to be asked later",
+            parse_retry_after(page.headers.get("retry-after", ""), RETRY_AFTER, RETRY_AFTER_MAX),
+        )
     if page.status >= 500 or page.status < 200:
         raise FetchError(f"{host} failed with status {page.status}")
     return page
 
 
-def _retry_after(headers: Mapping[str, str]) -> int:
-    text = headers.get("retry-after", "")
-    if not (text.isascii() and text.isdigit()) or len(text) > 9:
-        return 60
-    return min(max(int(text), 1), RETRY_AFTER_MAX)
-
-
 async def _read(response: httpx.Response, host: str) -> bytes:
-    if response.headers.get("content-encoding", "identity") != "identity":
+    if is_compressed(response):
         raise FetchError(f"{host} compresses its answer, which nobody asked for")
-    body = bytearray()
-    too_long = False
-    try:
-        # Never left early: inner generators would be left to the garbage collector, which Trio warns about.
-        async for chunk in response.aiter_raw():
-            if not too_long:
-                body += chunk
-                too_long = len(body) > MAX_BYTES
-                if too_long:
-                    await response.aclose()
-    except (httpx.HTTPError, httpx.StreamError, httpcore.NetworkError, httpcore.ProtocolError):
-        if not too_long:
-            raise
-    if too_long:
+    body = await read_capped(response, MAX_BYTES)
+    if body is None:
         raise TooLargeError(f"the page of {host} has more than {MAX_BYTES} bytes")
-    return bytes(body)
+    return body
 
 
 def _host(url: str) -> str:

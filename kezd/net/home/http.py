@@ -16,6 +16,7 @@ import httpx
 import trio
 
 from kezd.errors import RequestError, Slug, TrustError, UnavailableError
+from kezd.net.capped_body import is_compressed, parse_retry_after, read_capped
 from kezd.runtime.urls import is_acceptable_url, is_loopback
 
 EXCHANGE_SECONDS = 15.0
@@ -107,25 +108,12 @@ class Http:
 
 
 async def _read(response: httpx.Response, max_bytes: int) -> bytes:
-    if response.headers.get("content-encoding", "identity") != "identity":
+    if is_compressed(response):
         raise TrustError(Slug.HOME_LIED, "the server compresses its answer, which nobody asked for")
-    body = bytearray()
-    too_long = False
-    try:
-        # Never left early: httpx's inner generators would be left to the garbage collector, which Trio
-        # warns about. Closing makes the next read fail, which ends all of them.
-        async for chunk in response.aiter_raw():
-            if not too_long:
-                body += chunk
-                too_long = len(body) > max_bytes
-                if too_long:
-                    await response.aclose()
-    except (httpx.HTTPError, httpx.StreamError):
-        if not too_long:
-            raise
-    if too_long:
+    body = await read_capped(response, max_bytes)
+    if body is None:
         raise TrustError(Slug.HOME_LIED, f"the server's answer is longer than {max_bytes} bytes")
-    return bytes(body)
+    return body
 
 
 def _reason(error: Exception) -> str:
@@ -136,19 +124,12 @@ def _reason(error: Exception) -> str:
 
 def _check_status(answer: Answer) -> None:
     if answer.status == 429:
-        seconds = answer.headers.get("retry-after", "")
-        raise UnavailableError(Slug.RATE_LIMITED, retry_after_ms=_seconds(seconds) * 1000)
+        seconds = parse_retry_after(answer.headers.get("retry-after", ""), 1, RETRY_AFTER_SECONDS_MAX)
+        raise UnavailableError(Slug.RATE_LIMITED, retry_after_ms=seconds * 1000)
     if 300 <= answer.status < 400 and answer.status != 304:
         raise UnavailableError(Slug.HOME_REFUSED, "the server redirects, which is not followed")
     if answer.status >= 500 or answer.status < 200:
         raise UnavailableError(Slug.HOME_UNREACHABLE, f"the server failed (status {answer.status})")
-
-
-def _seconds(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        return 1
-    # Python refuses to read thousands of digits
-    return RETRY_AFTER_SECONDS_MAX if len(text) > 9 else min(int(text), RETRY_AFTER_SECONDS_MAX)
 
 
 def may_point_to(base: str, url: str) -> bool:
