@@ -164,7 +164,8 @@ async def _open_sigchains(stack: AsyncExitStack, settings: Settings) -> Sigchain
 def _keys(settings: Settings, random_bytes: Callable[[int], bytes]) -> HomeKeys:
     if settings.embedded_nats:
         create_missing_keys(settings.keys_directory, random_bytes)
-    return load_keys(settings.keys_directory, settings.issuer_path)
+    handed_over = settings.credentials is not None
+    return load_keys(settings.keys_directory, settings.issuer_path, handed_over=handed_over)
 
 
 async def _start_nats(

@@ -6,7 +6,7 @@ Pure apart from argparse's own exit on wrong usage. Every flag of PROTOCOL 10 ha
 import argparse
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,16 @@ def parse_arguments(arguments: Sequence[str], environ: Mapping[str, str]) -> Par
         parser.error(f"--jwt-ttl is at most {MAX_JWT_TTL:.0f}")
     if role is Role.UP and options.no_nats and not options.nats_url:
         parser.error("--no-nats needs --nats-url (or NATS_URL)")
-    return Parsed(command, _settings(options, command, role), options.json, options.log_level)
+    settings = replace(_settings(options, command, role), credentials=_credentials(command, environ))
+    return Parsed(command, settings, options.json, options.log_level)
+
+
+def _credentials(command: Command, environ: Mapping[str, str]) -> Path | None:
+    """Where systemd put our keys (systemd.exec(5), LoadCredential=), if it did."""
+    directory = environ.get("CREDENTIALS_DIRECTORY")
+    if not directory or command is Command.INIT or not (Path(directory) / "issuer.nk").is_file():
+        return None
+    return Path(directory)
 
 
 def _settings(options: argparse.Namespace, command: Command, role: Role) -> Settings:

@@ -27,6 +27,7 @@ from kezd.home.nats_keys import create_missing_keys, load_keys
 from kezd.home.settings import Settings
 from kezd.runtime.clock import Clock, SystemClock
 from kezd.runtime.logs import logging_to
+from kezd.runtime.systemd import Notifier
 
 log = logging.getLogger(__name__)
 
@@ -107,9 +108,12 @@ async def _serve_until(parsed: Parsed, clock: Clock, ready: asyncio.Event, stop:
     version = distribution_version("kezd")
     async with open_home(parsed.settings, clock, secrets.token_bytes, version) as home:
         ready.set()
+        notifier = Notifier(os.environ)
+        notifier.ready()
         gc.freeze()  # what was made until here stays: collections need not walk it again
         _announce(parsed.settings, home, as_json=parsed.json)
         await stop.wait()
+        notifier.stopping()
         log.info("home is stopping")
 
 

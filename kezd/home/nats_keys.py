@@ -92,12 +92,14 @@ def create_missing_keys(directory: Path, random_bytes: Callable[[int], bytes]) -
     return made
 
 
-def load_keys(directory: Path, issuer_path: Path | None = None) -> HomeKeys:
+def load_keys(directory: Path, issuer_path: Path | None = None, *, handed_over: bool = False) -> HomeKeys:
     """Read the four keys.
 
     Args:
         directory: the `keys` directory of the home server.
         issuer_path: the issuer's seed when it is kept elsewhere (AUTH_CALLOUT_NKEY_PATH).
+        handed_over: systemd made the directory for this service alone, and grants its reading by an
+            ACL, which shows as a mode bit of the group.
 
     Raises:
         HomeSetupError: a file is missing, readable by others, or not an nkey seed.
@@ -105,7 +107,7 @@ def load_keys(directory: Path, issuer_path: Path | None = None) -> HomeKeys:
     keys = {}
     for name, _ in KEY_FILES:
         path = issuer_path if name == "issuer" and issuer_path else key_path(directory, name)
-        keys[name] = _read(path)
+        keys[name] = _read(path, forbidden=0o007 if handed_over else 0o077)
     return HomeKeys(**keys)
 
 
@@ -117,7 +119,7 @@ def _write_new(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-def _read(path: Path) -> NatsKey:
+def _read(path: Path, *, forbidden: int) -> NatsKey:
     try:
         mode = path.stat().st_mode
         text = path.read_text(encoding="ascii").strip()
@@ -126,7 +128,7 @@ def _read(path: Path) -> NatsKey:
         raise HomeSetupError(f"no key file {path}", hint=hint) from error
     except (OSError, UnicodeDecodeError) as error:
         raise HomeSetupError(f"cannot read the key file {path}", hint=str(error)) from error
-    if stat.S_IMODE(mode) & 0o077:
+    if stat.S_IMODE(mode) & forbidden:
         raise HomeSetupError(f"others can read the key file {path}", hint=f"run: chmod 600 {path}")
     try:
         return NatsKey.from_seed_text(text)

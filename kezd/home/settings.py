@@ -65,6 +65,8 @@ class Settings:
     nats_websocket: str | None = None
     nats_monitoring: str | None = None
     issuer_path: Path | None = None
+    credentials: Path | None = None
+    """Where systemd handed over the four keys (`LoadCredential=issuer.nk:…`), if it did."""
     guests: bool = False
     sync_interval: str = "always"
     inbox_max_bytes: int | None = None
@@ -81,7 +83,7 @@ class Settings:
     @property
     def keys_directory(self) -> Path:
         """Where the nkey seeds are."""
-        return self.directory / "keys"
+        return self.credentials or self.directory / "keys"
 
     @property
     def embedded_nats(self) -> bool:
