@@ -49,7 +49,7 @@ class Peer:
 
     def client(self) -> Client:
         """A connection."""
-        return Client.connect(str(self.socket), name="bench")
+        return Client.connect(str(self.socket), name="bench", token="full")
 
     def create_identity(self) -> None:
         """Make a key, and prove that the words were written down."""

@@ -61,7 +61,9 @@ class Client:
         self._last_id = 0
         self._notifications: deque[Json] = deque()
         self._report: Report | None = None
-        self._decide: Decide | None = None
+        self.decide: Decide | None = None
+        """Asked when one of this connection's calls waits for a person's yes (`{id, summary, …}`): True and
+        False are sent as the answer, which needs the scope `full`; None leaves it to other front-ends."""
         self._path = path
         self._hello = hello
         """Parameters of `session.initialize`."""
@@ -172,8 +174,8 @@ class Client:
                 warn_deprecated(message["params"])
             elif message.get("method") == PROGRESS:
                 self._told(message["params"])
-            elif message.get("method") == CONFIRMATION and self._decide is not None:
-                self._answer(self._decide(message["params"]["confirmation"]), message["params"])
+            elif message.get("method") == CONFIRMATION:
+                self._confirm(message["params"]["confirmation"])
             elif "method" in message:
                 self._notifications.append(message)
             elif message.get("id") in (call_id, None):
@@ -201,33 +203,14 @@ class Client:
             self._report = None
             self._sock.settimeout(self._timeout)
 
-    def call_confirmed(self, method: str, decide: Decide, **params: Any) -> Json:
-        """Call a method that may wait for a person's yes, and give it here. No time-out of ours.
-
-        Args:
-            method: one whose row says `confirm`.
-            decide: called with the confirmation (`{id, summary, expires_at, …}`); True and False are
-                sent as the answer, which needs the scope `full`, None leaves it to other front-ends.
-            params: of the method.
-
-        Raises:
-            AccessError: `confirmation_refused`.
-            KezdError: as `call`.
-        """
-        self._decide = decide
-        self._sock.settimeout(None)
-        try:
-            return self.call(method, **params)
-        finally:
-            self._decide = None
-            self._sock.settimeout(self._timeout)
-
-    def _answer(self, allow: bool | None, notice: Json) -> None:
-        """Without waiting for an answer to the answer: that of the call says how it went."""
+    def _confirm(self, confirmation: Json) -> None:
+        """Answer, or wait for who does; the daemon bounds that, and the call's answer says how it went."""
+        allow = None if self.decide is None else self.decide(confirmation)
         if allow is None:
+            self._sock.settimeout(None)
             return
         self._last_id += 1
-        params = {"id": notice["confirmation"]["id"], "allow": allow}
+        params = {"id": confirmation["id"], "allow": allow}
         request = {"jsonrpc": "2.0", "id": self._last_id, "method": "confirmations.answer", "params": params}
         try:
             self._send(json.dumps(request).encode(), ())

@@ -370,36 +370,53 @@ class Events:
 
 @asynccontextmanager
 async def open_client(
-    path: str | None = None, *, profile: str = "default", name: str = "kezd.client", version: str = ""
+    path: str | None = None,
+    *,
+    profile: str = "default",
+    name: str = "kezd.client",
+    version: str = "",
+    token: str | None = None,
 ) -> AsyncIterator[TrioClient]:
     """Connect and initialise, for the length of the block.
+
+    `token` is a token's secret, or `"full"` for the person's own, which a program of theirs may
+    read from its file; None for the scope `chat`.
 
     Raises:
         UnavailableError: `not_running`.
         KezdError: what `session.initialize` answered.
     """
     where = path or socket_path(os.environ)
+    secret = token_for(token, where, os.environ)
     try:
         stream = await _connect(where)
     except OSError as error:
         raise not_running(where, error) from error
+    refused: KezdError | None = None
     async with stream, trio.open_nursery() as nursery:
         client = TrioClient(stream)
         nursery.start_soon(client._read, LINE_BYTES)  # noqa: SLF001 - parts of one thing
         nursery.start_soon(client._write)  # noqa: SLF001 - as above
-        client.session = await client.call(
-            "session.initialize",
-            client={"name": name, "version": version},
-            api={"min": API_MIN, "max": API_MAX},
-            profile=profile,
-        )
-        for _ in range(client.session["limits"]["calls_in_flight"] - 1):
-            client._slots.release()  # noqa: SLF001 - as above
         try:
-            yield client
-        finally:
-            client._close_unsent()  # noqa: SLF001 - as above
+            client.session = await client.call(
+                "session.initialize",
+                client={"name": name, "version": version},
+                api={"min": API_MIN, "max": API_MAX},
+                profile=profile,
+                token=secret,
+            )
+        except KezdError as error:
+            refused = error
+        if refused is None:
+            for _ in range(client.session["limits"]["calls_in_flight"] - 1):
+                client._slots.release()  # noqa: SLF001 - as above
+            try:
+                yield client
+            finally:
+                client._close_unsent()  # noqa: SLF001 - as above
         nursery.cancel_scope.cancel()
+    if refused is not None:  # out here, where it is no group
+        raise refused
 
 
 async def _connect(path: str) -> trio.SocketStream:

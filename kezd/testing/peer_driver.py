@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from kezd.client.sync import Client
+from kezd.client.wire import FULL
 from kezd.errors import KezdError, Slug
 
 READY_TIMEOUT = 30.0
@@ -183,8 +184,8 @@ class PeerProcess:
         return (self.directory / "output.log").read_text(errors="replace").splitlines()
 
     def client(self, **options: Any) -> Client:
-        """A connection, initialised; the caller closes it."""
-        return Client.connect(str(self.socket), **options)
+        """A connection with the scope of the person, unless `token` says another; the caller closes it."""
+        return Client.connect(str(self.socket), **{"token": FULL, **options})
 
     def run_kez(self, *arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
         """Run the real `kez` with this peer's environment."""

@@ -14,6 +14,7 @@ from typing import Any, assert_never
 import trio
 
 from kezd.api.methods import METHODS, Method, Scope
+from kezd.api.notifications import CONFIRMATION
 from kezd.rpc.handlers.table import HANDLERS
 from kezd.rpc.server import Server, open_server
 from kezd.rpc.socket_file import bound_listener
@@ -77,6 +78,18 @@ class RawClient:
         await self.begin(method, **params)
         return await self.receive()
 
+    async def answered(self, method: str, **params: Any) -> Any:
+        """The same for a call that may want a yes, which this connection gives if it is asked."""
+        asked = await self.begin(method, **params)
+        while True:
+            message = await self.receive()
+            if message.get("id") == asked:
+                return message
+            if message.get("method") == CONFIRMATION:
+                await self.begin(
+                    "confirmations.answer", id=message["params"]["confirmation"]["id"], allow=True
+                )
+
 
 @dataclass
 class Rpc:
@@ -137,7 +150,12 @@ async def open_rpc(
         async with Tokens.open(data, clock) as tokens:
             peer = MemoryPeer(tokens, Confirmations(clock, confirm_s), queue_limit)
             async with open_server(
-                listener, peer, HANDLERS, limits or RpcSettings(), write_timeout=write_timeout, methods=methods
+                listener,
+                peer,
+                HANDLERS,
+                limits or RpcSettings(),
+                write_timeout=write_timeout,
+                methods=methods,
             ) as server:
                 full = (data / FULL_FILE).read_text().strip()
                 yield Rpc(peer, server, path, clock, full)

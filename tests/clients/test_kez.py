@@ -163,7 +163,7 @@ def test_every_command_has_an_example_that_parses():
     parser = build_parser()
     for command in commands():
         lines = [
-            line.split("#")[0].split("|")[-1 if "| kez" in line else 0].strip()
+            line.split("#")[0].split(" > ")[0].split("|")[-1 if "| kez" in line else 0].strip()
             for line in command.examples.splitlines()
         ]
         assert lines
@@ -289,17 +289,17 @@ def test_whoami_status_words(pair):
     status = alice.kez("status")
     assert {link["name"] for link in status["links"]} == {"home", "nats", "store"}
     assert "alice@kez.test" in alice.kez_text("status")
-    code, stderr = alice.kez_fails("words")
+    code, stderr = alice.kez_fails("words", "--yes")
     assert code == 4, "a fresh unlock is wanted"
     assert "passphrase" in stderr
     secret = alice.directory.with_name("secret")
     secret.write_text(alice.passphrase + "\n")
-    words = alice.kez("words", "--passphrase-file", str(secret))["words"]
+    words = alice.kez("words", "--yes", "--passphrase-file", str(secret))["words"]
     assert len(words) == 24
     assert alice.directory.with_name("alice.words").read_text().split() == words
-    assert alice.kez("words", "--passphrase-file", str(secret))["words"] == words
+    assert alice.kez("words", "--yes", "--passphrase-file", str(secret))["words"] == words
     secret.write_text("wrong\n")
-    assert alice.kez_fails("words", "--passphrase-file", str(secret))[0] == 4
+    assert alice.kez_fails("words", "--yes", "--passphrase-file", str(secret))[0] == 4
 
 
 def test_register_again_is_the_same_identity(pair):
@@ -580,5 +580,5 @@ def test_restore_on_another_machine(tmp_path, home):
         assert new.kez("whoami")["handle"] == "frida@kez.test"
         wait_until(lambda: old.kez("whoami")["state"] == "superseded")
         assert old.kez_fails("send", "@frida", "x")[0] in (5, 6)
-        assert old.kez("restore", "--takeover")["state"] == "active"
+        assert old.kez("restore", "--takeover", "--yes")["state"] == "active"
         wait_until(lambda: new.kez("whoami")["state"] == "superseded")

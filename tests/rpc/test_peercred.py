@@ -14,7 +14,9 @@ import trio
 from kezd.rpc.handlers.table import HANDLERS
 from kezd.rpc.peercred import Caller, is_welcome, read_caller
 from kezd.rpc.server import open_server
+from kezd.runtime.clock import SystemClock
 from kezd.runtime.settings import RpcSettings
+from kezd.services.access import Confirmations, Tokens
 from kezd.testing.memory_peer import MemoryPeer
 
 NOBODY = 65534
@@ -56,7 +58,15 @@ async def test_another_users_process_is_turned_away():
             listener.bind(str(path))
             path.chmod(0o777)
             listener.listen(5)
-            async with open_server(listener, MemoryPeer(), HANDLERS, RpcSettings()) as server:
+            data = Path(directory) / "data"
+            data.mkdir(mode=0o700)
+            clock = SystemClock()
+            async with (
+                Tokens.open(data, clock) as tokens,
+                open_server(
+                    listener, MemoryPeer(tokens, Confirmations(clock, 60)), HANDLERS, RpcSettings()
+                ) as server,
+            ):
                 done = await trio.to_thread.run_sync(
                     lambda: subprocess.run(
                         [sys.executable, "-I", "-c", DIAL, str(path)],

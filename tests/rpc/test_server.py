@@ -87,7 +87,7 @@ async def test_locked_and_empty_profiles_still_answer(tmp_path):
         async with open_rpc(tmp_path) as rpc:
             rpc.peer.default.state = ProfileState.LOCKED
             async with rpc.connect(initialize=False) as client:
-                result = (await client.call("session.initialize", **INITIALIZE))["result"]
+                result = (await client.call("session.initialize", **INITIALIZE, token=rpc.full))["result"]
                 assert (result["state"], result["epoch"]) == ("locked", None)
                 assert (await client.call("identity.show"))["error"]["data"]["slug"] == "locked"
                 wrong = await client.call("session.unlock", passphrase="wrong")
@@ -372,7 +372,10 @@ async def test_connections_are_counted(tmp_path):
 async def test_every_mutation_takes_a_key(tmp_path, method):
     with trio.fail_after(10):
         async with open_rpc(tmp_path) as rpc, rpc.connect() as client:
-            answer = await client.call(method.name, **MINIMAL.get(method.name, {}), idempotency_key="k")
+            async with trio.open_nursery() as nursery:
+                params = await prepare(rpc, client, method.name, nursery)
+                answer = await client.answered(method.name, **params, idempotency_key="k")
+                nursery.cancel_scope.cancel()
             assert "result" in answer
 
 

@@ -2,10 +2,10 @@
 
 import argparse
 import os
-import time
 
 from kez_cli.command import Command
-from kez_cli.context import Context, Json, read_secret_file
+from kez_cli.context import Context, Json, ask_passphrase, read_secret_file
+from kez_cli.new_file import archive_unpacked, opened_new, opened_old, refuse_existing
 from kez_cli.terminal import date, note, show
 from kezd.client.sync import Client
 from kezd.errors import AccessError, RequestError, Slug
@@ -40,42 +40,37 @@ def _passphrase(context: Context, *, new: bool) -> str:
     return first
 
 
-def _call(context: Context, client: Client, method: str, **params: object) -> Json:
+def _call(context: Context, client: Client, method: str, descriptor: int, **params: object) -> Json:
     try:
-        return client.call_long(method, context.terminal.progress, **params)
+        return client.call_long(
+            method, context.terminal.progress, descriptors=[descriptor], file={"fd": 0}, **params
+        )
     finally:
         context.terminal.end_progress()
 
 
 def _create(context: Context) -> int:
     options = context.options
-    with context.connect() as client:
-        result = _call(
-            context,
-            client,
-            "backup.create",
-            path=_absolute(options.file),
-            passphrase=_passphrase(context, new=True),
-            replace=options.force,
-        )
-    if context.json:
-        context.print_json(result)
+    if options.file != "-" and not options.force:
+        refuse_existing(options.file)
+    passphrase = _passphrase(context, new=True)
+    with context.connect() as client, opened_new(options.file, replace=options.force) as descriptor:
+        result = _call(context, client, "backup.create", descriptor, passphrase=passphrase)
+    if options.file == "-":
         return 0
-    context.terminal.line(f"{show(result['path'])}  {_megabytes(result['bytes'])}")
+    if context.json:
+        context.print_json({**result, "path": os.path.abspath(options.file)})  # noqa: PTH100 - as elsewhere
+        return 0
+    context.terminal.line(f"{show(options.file)}  {_megabytes(result['bytes'])}")
     _show_contents(context, result["contents"])
-    note(f"Look whether it can be read: kez backup verify {options.file}")
+    note(f"Look whether it can be read: kez backup verify {show(options.file)}")
     return 0
 
 
 def _verify(context: Context) -> int:
-    with context.connect() as client:
-        result = _call(
-            context,
-            client,
-            "backup.verify",
-            path=_absolute(context.options.file),
-            passphrase=_passphrase(context, new=False),
-        )
+    passphrase = _passphrase(context, new=False)
+    with context.connect() as client, opened_old(context.options.file) as descriptor:
+        result = _call(context, client, "backup.verify", descriptor, passphrase=passphrase)
     if context.json:
         context.print_json(result)
         return 0
@@ -86,21 +81,19 @@ def _verify(context: Context) -> int:
 
 def _restore(context: Context) -> int:
     options = context.options
-    params: Json = {"path": _absolute(options.file), "passphrase": _passphrase(context, new=False)}
+    params: Json = {"passphrase": _passphrase(context, new=False)}
     if options.vault_passphrase_file:
         params["vault_passphrase"] = read_secret_file(options.vault_passphrase_file)
     with context.connect() as client:
         try:
-            result = _call(context, client, "backup.restore", **params)
+            result = _restore_once(context, client, params)
         except AccessError as error:
             if error.slug is not Slug.PASSPHRASE_NEEDED or not context.interactive():
                 raise
-            from kez_cli.context import ask_passphrase
-
-            params["vault_passphrase"] = ask_passphrase(new=True)
-            result = _call(context, client, "backup.restore", **params)
+            result = _restore_once(context, client, {**params, "vault_passphrase": ask_passphrase(new=True)})
         live = result["state"] == "superseded" and _wants_takeover(context)
         if live:
+            context.agree("identity.restore")
             result["state"] = client.call("identity.restore")["state"]
     if context.json:
         context.print_json(result)
@@ -112,6 +105,11 @@ def _restore(context: Context) -> int:
     elif result["state"] == "superseded":
         note("Nothing is sent or received here until you say so: kez restore --takeover")
     return 0
+
+
+def _restore_once(context: Context, client: Client, params: Json) -> Json:
+    with opened_old(context.options.file) as descriptor:
+        return _call(context, client, "backup.restore", descriptor, **params)
 
 
 def _wants_takeover(context: Context) -> bool:
@@ -139,24 +137,23 @@ def _show_contents(context: Context, contents: Json) -> None:
 
 def export(context: Context) -> int:
     """Write readable files."""
-    options = context.options
+    target = context.options.target
     note("What is written is NOT encrypted: whoever reads it reads your messages.")
-    tar = options.target.endswith(".tar")
-    with context.connect() as client:
-        result = _call(context, client, "export.create", path=_absolute(options.target), tar=tar)
+    archive = target == "-" or target.endswith(".tar")
+    opening = opened_new(target) if archive else archive_unpacked(target.rstrip("/"))
+    with context.connect() as client, opening as descriptor:
+        result = _call(context, client, "export.create", descriptor)
+    if target == "-":
+        return 0
     if context.json:
-        context.print_json(result)
+        context.print_json({**result, "path": os.path.abspath(target)})  # noqa: PTH100 - as elsewhere
     else:
         context.terminal.line(
-            f"{show(result['path'])}  {result['messages']} messages in {result['conversations']}"
-            f" conversations, {result['contacts']} contacts"
+            f"{show(target)}  {result['messages']} messages in {result['conversations']} conversations,"
+            f" {result['contacts']} contacts"
         )
         note("README.txt in it explains the files.")
     return 0
-
-
-def _absolute(path: str) -> str:
-    return os.path.abspath(path)  # noqa: PTH100 - pathlib costs start-up time
 
 
 def _megabytes(size: int) -> str:
@@ -169,7 +166,7 @@ def _verbs(parser: argparse.ArgumentParser) -> None:
     def verb(name: str, run: object, text: str) -> argparse.ArgumentParser:
         one = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         one.set_defaults(verb=run)
-        one.add_argument("file", metavar="FILE", help=f"such as kez-{time.strftime('%Y')}.backup")
+        one.add_argument("file", metavar="FILE", help="such as kez.backup (-: stdout or stdin)")
         one.add_argument(
             "--passphrase-file", metavar="FILE", help="its content is the backup's passphrase (-: stdin)"
         )
@@ -189,7 +186,9 @@ def _verbs(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="DIR|FILE.tar", help="a new directory, or a new tar file")
+    parser.add_argument(
+        "target", metavar="DIR|FILE.tar", help="a new directory, or a new tar file (-: stdout)"
+    )
     parser.add_argument("--format", choices=("jsonl",), default="jsonl", help="JSON lines, and text beside")
 
 

@@ -27,6 +27,11 @@ def no_arguments(_parser: argparse.ArgumentParser) -> None:
     return
 
 
+def add_yes(parser: argparse.ArgumentParser) -> None:
+    """`--yes`."""
+    parser.add_argument("--yes", action="store_true", help="do not ask whether to go on")
+
+
 def add_passphrase(parser: argparse.ArgumentParser) -> None:
     """`--passphrase-file`."""
     parser.add_argument(

@@ -6,9 +6,10 @@ import os
 import sys
 from typing import Any, cast
 
-from kez_cli.terminal import Terminal, note
+from kez_cli.terminal import Terminal, note, show
 from kezd import __version__
 from kezd.client.sync import Client
+from kezd.client.wire import FULL
 from kezd.errors import AccessError, RequestError, Slug
 
 Json = dict[str, Any]
@@ -21,10 +22,39 @@ class Context:
         self.options = options
         self.terminal = Terminal.of(options.color, quiet=bool(options.json))
         self.json = bool(options.json)
+        self._agreed: set[str] = set()
 
-    def connect(self) -> Client:
-        """A connection to the daemon, for a `with` block."""
-        return Client.connect(profile=self.options.profile, name="kez", version=__version__)
+    def connect(self, profile: str | None = None) -> Client:
+        """A connection to the daemon, for a `with` block; by default to the profile of the options."""
+        profile = profile or self.options.profile
+        client = Client.connect(profile=profile, name="kez", version=__version__, token=FULL)
+        client.decide = self.decide
+        return client
+
+    def confirmed_call(self, client: Client, method: str, **params: Any) -> Json:
+        """Call a method that may want a person's yes: asked here, given by `--yes`, or left to others."""
+        client.decide = self.decide
+        return client.call(method, **params)
+
+    def agree(self, method: str) -> None:
+        """The person was asked already, in better words."""
+        self._agreed.add(method)
+
+    def decide(self, confirmation: Json) -> bool | None:
+        """Yes or no of the person at this terminal; None when there is nobody here."""
+        method = confirmation["method"]
+        if method in self._agreed or getattr(self.options, "yes", False):
+            return True
+        self.terminal.end_progress()
+        if not self.interactive():
+            note(f"kez: waits for a yes: {show(confirmation['summary'])}")
+            note("  answer it in another terminal with: kez confirm; in scripts, say it at once with --yes")
+            return None
+        note(show(confirmation["summary"]))
+        if is_yes(input("Go on? [y/N] ")):
+            self._agreed.add(method)  # the same command may have to call again, for a passphrase
+            return True
+        return False
 
     def print_json(self, value: Any) -> None:
         """One JSON document on one line."""
@@ -34,6 +64,11 @@ class Context:
         """Whether a person can be asked something."""
         streams = (sys.stdin, sys.stderr)
         return not self.json and all(stream is not None and stream.isatty() for stream in streams)
+
+
+def is_yes(typed: str) -> bool:
+    """Whether a person typed yes."""
+    return typed.strip().lower() in {"y", "yes"}
 
 
 def read_secret_file(path: str) -> str:

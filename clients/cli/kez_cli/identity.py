@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from kez_cli.command import Command, add_passphrase
+from kez_cli.command import Command, add_passphrase, add_yes
 from kez_cli.context import (
     Context,
     Json,
@@ -207,6 +207,12 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--home-url", metavar="URL", help="the home server (default: by configuration)")
     add_passphrase(parser)
+    add_yes(parser)
+
+
+def _words(parser: argparse.ArgumentParser) -> None:
+    add_passphrase(parser)
+    add_yes(parser)
 
 
 COMMANDS = (
@@ -225,6 +231,6 @@ COMMANDS = (
         _restore,
     ),
     Command("whoami", whoami, "show your handle and key", "  kez whoami --json\n  kez whoami --qr", _whoami),
-    Command("words", words, "show your recovery words again", "  kez words", add_passphrase),
+    Command("words", words, "show your recovery words again", "  kez words", _words),
     Command("unlock", unlock, "open the vault of a locked kezd", "  kez unlock", add_passphrase),
 )

@@ -7,7 +7,6 @@ from kez_cli.command import Command
 from kez_cli.context import Context, Json
 from kez_cli.default_profile import DEFAULT, choose_profile
 from kez_cli.terminal import note, show
-from kezd import __version__
 from kezd.client.sync import Client
 from kezd.errors import RequestError, Slug
 
@@ -25,7 +24,7 @@ def connect_anyway(context: Context) -> Client:
         known = error.detail.get("known")
         if error.slug is not Slug.UNKNOWN_PROFILE or not known:
             raise
-        return Client.connect(profile=known[0], name="kez", version=__version__)
+        return context.connect(known[0])
 
 
 def _list(context: Context) -> int:
@@ -92,6 +91,7 @@ def _remove(context: Context) -> int:
         note("Only its recovery words or a backup bring it back.")
         if input("Type the profile's name to go on: ").strip() != options.name:
             raise RequestError(Slug.INVALID_ARGUMENT, "that was not the name; nothing was deleted")
+        context.agree("profiles.remove")
     with connect_anyway(context) as client:
         client.call("profiles.remove", name=options.name, force=options.force)
     if options.name == options.profile != DEFAULT:

@@ -13,5 +13,5 @@ METHODS = (
         Scope.READ,
         "Look for what is wrong, with a fix for each finding.",
     ),
-    Method("daemon.shutdown", t.Empty, t.Done, Scope.CHAT, "Stop the daemon cleanly."),
+    Method("daemon.shutdown", t.Empty, t.Done, Scope.FULL, "Stop the daemon cleanly."),
 )

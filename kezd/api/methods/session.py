@@ -18,7 +18,7 @@ METHODS = (
         "session.unlock",
         t.UnlockParams,
         t.StateResult,
-        Scope.CHAT,
+        Scope.FULL,
         "Open the vault of a locked profile.",
         (
             Slug.WRONG_PASSPHRASE,
