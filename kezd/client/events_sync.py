@@ -39,6 +39,9 @@ class Events:
         if not follow:
             self._wish["follow"] = False
         self._ended = False
+        self._name = ""
+        self.place: Json = {}
+        """After the last event handed out; `since` of a later subscription."""
         self.begun = self._subscribe(since, snapshot=snapshot)
         """The first answer of `events.subscribe`: `seq`, `acked`, `first_seq`, …"""
         self.snapshot: Json | None = self.begun.get("snapshot")
@@ -77,12 +80,12 @@ class Events:
 
     def _subscribe(self, since: Json | None, *, snapshot: bool = False) -> Json:
         wish = self._wish | ({} if since is None else {"since": since})
-        answer = self._client.call("events.subscribe", **wish, **({"snapshot": True} if snapshot else {}))
-        self._name: str = answer["subscription"]
+        wish |= {"snapshot": True} if snapshot else {}
+        answer = self._client.call("events.subscribe", **wish)
+        self._name = answer["subscription"]
         replayed_from = answer.get("replayed_from")
         seq = answer["seq"] if replayed_from is None else replayed_from - 1
-        self.place: Json = {"epoch": answer["epoch"], "seq": seq}
-        """After the last event handed out; `since` of a later subscription."""
+        self.place = {"epoch": answer["epoch"], "seq": seq}
         return answer
 
     def _come_back(self) -> None:

@@ -8,17 +8,16 @@ subscriber that lagged reads the log again from its last seq.
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import trio
 
 QUEUE_LIMIT = 1024
 """Events a subscriber may be behind before it is lagged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One event: `seq` is the log's, or 0 for an ephemeral one, which has a `key` to coalesce by."""
 
     seq: int

@@ -71,7 +71,7 @@ class Transaction:
             "INSERT INTO events (topic, body, created_at) VALUES (?, ?, ?)",
             (topic, encoded.decode(), self.now),
         ).lastrowid
-        self.events.append(Event(seq, topic, body, encoded=encoded))
+        self.events.append(Event(seq, topic, body, "", encoded))
         return cast("int", seq)
 
 
