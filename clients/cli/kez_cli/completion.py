@@ -34,8 +34,8 @@ COMMANDS = (
         "completion",
         completion,
         "print the script with which your shell completes kez",
-        '  eval "$(kez completion bash)"                                # in ~/.bashrc\n'
-        "  kez completion zsh > ~/.zfunc/_kez                           # a directory of your fpath\n"
+        "  kez completion bash > ~/.local/share/bash-completion/completions/kez\n"
+        "  kez completion zsh > ~/.zfunc/_kez    # a directory of your fpath\n"
         "  kez completion fish > ~/.config/fish/completions/kez.fish",
         _completion,
     ),

@@ -74,7 +74,15 @@ class Desktop:
             "category": ("s", "im.received"),
             "desktop-entry": ("s", "kez"),
         }
-        values = ("kez", replaces, "mail-unread", _short(summary, SUMMARY_SHOWN), self._text(body), [], hints)
+        values: tuple[Any, ...] = (
+            "kez",
+            replaces,
+            "mail-unread",
+            _short(summary, SUMMARY_SHOWN),
+            self._text(body),
+            [],
+            hints,
+        )
         call = new_method_call(_NOTIFICATIONS, "Notify", "susssasa{sv}i", (*values, BY_THEMSELVES))
         (number,) = _ask(self._session, call)
         return int(number)

@@ -138,7 +138,7 @@ def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
         one = subparsers.add_parser(
             command.name,
             help=command.text,
-            description=command.text[0].upper() + command.text[1:] + ".",
+            description=_sentence(command.text),
             epilog=f"example:\n{command.examples}",
             formatter_class=_Help,
             parents=[common],
@@ -148,6 +148,16 @@ def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
         command.arguments(one)
         one.set_defaults(run=command.run, build_parser=build_parser, names=NAMES)
     return parser
+
+
+def _sentence(text: str) -> str:
+    """As a paragraph; argparse is told to leave the examples as they are, and would leave this, too."""
+    sentence = text[0].upper() + text[1:] + "."
+    if len(sentence) <= _width():
+        return sentence
+    import textwrap  # only here: it costs start-up time
+
+    return textwrap.fill(sentence, _width())
 
 
 class _Kez(argparse.ArgumentParser):

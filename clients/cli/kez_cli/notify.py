@@ -139,7 +139,8 @@ COMMANDS = (
         "notify",
         notify,
         "show a desktop notification for each message",
-        "  kez notify\n  kez notify --text never\n  systemctl --user enable --now kezd-notify    # as a service",
+        "  kez notify\n  kez notify --text never\n"
+        "  kez notify --follow    # what the unit does: systemctl --user enable --now kezd-notify",
         _notify,
     ),
 )

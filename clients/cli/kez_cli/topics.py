@@ -52,7 +52,9 @@ def help_topic(context: Context) -> int:
     elif topic in TOPICS:
         context.terminal.line(TOPICS[topic][1]().rstrip())
     elif topic in context.options.names:
-        parser.parse_args([topic, "--help"])
+        from kez_cli.arguments import verbs_of  # only here: it is read for help alone
+
+        verbs_of(parser)[topic][1].print_help()
     else:
         note(f"Topics: {', '.join(TOPICS)}, and every command.")
         raise _unknown(topic, [*TOPICS, *context.options.names])
