@@ -16,6 +16,7 @@ from kezd.errors import RequestError, Slug, StoreError
 from kezd.rpc.ports import ProfileState, Progress
 from kezd.runtime.clock import Clock
 from kezd.runtime.new_file import absolute
+from kezd.runtime.passed_file import PassedFile
 from kezd.runtime.paths import Paths, ensure_private_directory
 from kezd.services.backup.backups import (
     Report,
@@ -67,7 +68,9 @@ class ProfileBackups:
         self._clock = clock
         self._version = version
 
-    async def create(self, params: t.BackupCreateParams, progress: Progress) -> t.BackupResult:
+    async def create(
+        self, params: t.BackupCreateParams, file: PassedFile | None, progress: Progress
+    ) -> t.BackupResult:
         """Write a backup of the state of now.
 
         Raises:
@@ -88,32 +91,36 @@ class ProfileBackups:
         manifest, size = await create_backup(
             subject,
             params.passphrase,
-            absolute(params.path),
+            _one(params.path, file),
             self._scratch(),
             _reporting(progress),
             replace=params.replace,
         )
         return t.BackupResult(path=params.path, bytes=size, contents=_contents(manifest))
 
-    async def verify(self, params: t.BackupVerifyParams, progress: Progress) -> t.BackupResult:
+    async def verify(
+        self, params: t.BackupVerifyParams, file: PassedFile | None, progress: Progress
+    ) -> t.BackupResult:
         """Look through a backup to its last byte.
 
         Raises:
             AccessError: `wrong_passphrase`.
             StoreError: `backup_damaged`, `schema_too_new`, `file_failed`.
         """
-        path = absolute(params.path)
-        reading = unpacked_backup(path, params.passphrase, self._scratch(), _reporting(progress))
+        source = _one(params.path, file)
+        reading = unpacked_backup(source, params.passphrase, self._scratch(), _reporting(progress))
         async with reading as unpacked:
             record = _record(unpacked.record)
             found = await examine(unpacked, record.db_key)
             if found != unpacked.manifest.contents:
                 raise StoreError(Slug.BACKUP_DAMAGED, "the database in it is not what the backup says it is")
             return t.BackupResult(
-                path=params.path, bytes=path.stat().st_size, contents=_contents(unpacked.manifest)
+                path=params.path, bytes=unpacked.size, contents=_contents(unpacked.manifest)
             )
 
-    async def restore(self, params: t.BackupRestoreParams, progress: Progress) -> t.BackupRestoreResult:
+    async def restore(
+        self, params: t.BackupRestoreParams, file: PassedFile | None, progress: Progress
+    ) -> t.BackupRestoreResult:
         """Bring a backup into this profile, which is empty.
 
         Raises:
@@ -122,8 +129,8 @@ class ProfileBackups:
             StoreError: `backup_damaged`, `schema_too_new`, `file_failed`, `disk_full`.
         """
         self._refuse_unless_empty()
-        path = absolute(params.path)
-        reading = unpacked_backup(path, params.passphrase, self._scratch(), _reporting(progress))
+        source = _one(params.path, file)
+        reading = unpacked_backup(source, params.passphrase, self._scratch(), _reporting(progress))
         async with reading as unpacked:
             record = _record(unpacked.record)
             await examine(unpacked, record.db_key)
@@ -137,7 +144,9 @@ class ProfileBackups:
         shown = await self._profile.opened.identity.show()
         return t.BackupRestoreResult(state=shown.state, contents=contents)
 
-    async def export(self, params: t.ExportCreateParams, progress: Progress) -> t.ExportResult:
+    async def export(
+        self, params: t.ExportCreateParams, file: PassedFile | None, progress: Progress
+    ) -> t.ExportResult:
         """Write what a person may want to read without kezd.
 
         Raises:
@@ -151,10 +160,9 @@ class ProfileBackups:
             opened.contacts,
             opened.chat,
             await opened.identity.show(),
-            absolute(params.path),
+            _one(params.path, file),
             self._clock.now(),
             _reporting(progress),
-            tar=params.tar,
         )
         return t.ExportResult(path=params.path, **msgspec.structs.asdict(written))
 
@@ -177,6 +185,19 @@ def _record(data: bytes) -> VaultRecord:
         return decode_record(data)
     except ValueError as error:
         raise StoreError(Slug.BACKUP_DAMAGED, "the keys in it are damaged") from error
+
+
+def _one(path: str | None, file: PassedFile | None) -> Path | PassedFile:
+    """The one way that was given.
+
+    Raises:
+        RequestError: `invalid_argument`, none or both were.
+    """
+    if path is not None and file is None:
+        return absolute(path)
+    if path is None and file is not None:
+        return file
+    raise RequestError(Slug.INVALID_ARGUMENT, "give `path` or `file`, one of them", detail={"field": "path"})
 
 
 def _reporting(progress: Progress) -> Report:

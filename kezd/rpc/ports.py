@@ -17,6 +17,7 @@ from kezd.api.events import Topic
 from kezd.api.methods import Scope
 from kezd.runtime.audit import AuditEntry
 from kezd.runtime.bus import Event, Subscription
+from kezd.runtime.passed_file import PassedFile
 
 
 class ProfileState(Enum):
@@ -143,19 +144,27 @@ class ChatCalls(Protocol):
 class BackupCalls(Protocol):
     """What `backup.*` and `export.*` ask of a profile, in every state of it."""
 
-    async def create(self, params: t.BackupCreateParams, progress: Progress) -> t.BackupResult:
+    async def create(
+        self, params: t.BackupCreateParams, file: PassedFile | None, progress: Progress
+    ) -> t.BackupResult:
         """Write a backup."""
         ...
 
-    async def verify(self, params: t.BackupVerifyParams, progress: Progress) -> t.BackupResult:
+    async def verify(
+        self, params: t.BackupVerifyParams, file: PassedFile | None, progress: Progress
+    ) -> t.BackupResult:
         """Look through one."""
         ...
 
-    async def restore(self, params: t.BackupRestoreParams, progress: Progress) -> t.BackupRestoreResult:
+    async def restore(
+        self, params: t.BackupRestoreParams, file: PassedFile | None, progress: Progress
+    ) -> t.BackupRestoreResult:
         """Bring one back into an empty profile."""
         ...
 
-    async def export(self, params: t.ExportCreateParams, progress: Progress) -> t.ExportResult:
+    async def export(
+        self, params: t.ExportCreateParams, file: PassedFile | None, progress: Progress
+    ) -> t.ExportResult:
         """Write readable files."""
         ...
 

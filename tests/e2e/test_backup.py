@@ -1,7 +1,10 @@
 """A backup is made while messages flow, restored elsewhere, and the conversation goes on: nothing lost or doubled."""
 
 import json
+import os
 import stat
+import subprocess
+import sys
 import tarfile
 import threading
 from pathlib import Path
@@ -12,11 +15,19 @@ import pytest
 from kezd.errors import KezdError, Slug
 from kezd.testing.people import Person, World, wait_until
 
+KEZ = str(Path(sys.executable).parent / "kez")
 PASSPHRASE = "six words that nobody has guessed yet"
 
 
+def agreeing(person: Person, method: str, **params: Any) -> dict[str, Any]:
+    """A call of somebody who says yes when they are asked."""
+    with person.peer.client(timeout=30) as client:
+        client.decide = lambda _: True
+        return client.call(method, **params)
+
+
 def make_backup(person: Person, path: Path, **params: Any) -> dict[str, Any]:
-    return person.call("backup.create", path=str(path), passphrase=PASSPHRASE, **params)
+    return agreeing(person, "backup.create", path=str(path), passphrase=PASSPHRASE, **params)
 
 
 def restore_backup(world: World, path: Path, name: str) -> Person:
@@ -86,7 +97,7 @@ def test_a_backup_under_traffic_goes_on_elsewhere(world: World) -> None:
     assert all(m["text"] == texts[m["id"]] for m in history)
     assert alice.call("identity.show")["state"] == "active", "restoring alone takes nothing away"
 
-    assert second.call("identity.restore")["state"] == "active"
+    assert agreeing(second, "identity.restore")["state"] == "active"
     second.wait_online()
     wait_superseded(alice)
     before = set(bob.received("@alice"))
@@ -121,7 +132,7 @@ def test_what_waited_in_the_backup_is_sent_once(world: World) -> None:
     alice.wait_states(queued, {"accepted"})
     alice.peer.kill()
     second = restore_backup(world, path, "alice-2")
-    second.call("identity.restore")
+    agreeing(second, "identity.restore")
     second.wait_online()
     bob.peer.start()
     bob.wait_for("@alice", queued)
@@ -138,12 +149,14 @@ def test_refusals(world: World) -> None:
 
     def refused(person: Person, method: str, **params: Any) -> KezdError:
         with pytest.raises(KezdError) as error:
-            person.call(method, **params)
+            agreeing(person, method, **params)
         return error.value
 
     assert refused(empty, "backup.create", path=str(path), passphrase=PASSPHRASE).slug is Slug.NO_IDENTITY
     assert refused(alice, "backup.create", path=str(path), passphrase="short").detail["field"] == "passphrase"
     assert refused(alice, "backup.create", path="a", passphrase=PASSPHRASE).detail["field"] == "path"
+    assert refused(alice, "backup.create", passphrase=PASSPHRASE).detail["field"] == "path"
+    assert refused(alice, "backup.create", file={"fd": 0}, passphrase=PASSPHRASE).detail["field"] == "fd"
     missing = world.directory / "nowhere" / "a.backup"
     assert refused(alice, "backup.create", path=str(missing), passphrase=PASSPHRASE).slug is Slug.FILE_FAILED
     make_backup(alice, path)
@@ -191,6 +204,17 @@ def test_by_the_command_line(world: World) -> None:
     assert restored["state"] == "active"
     second.wait_online()
     wait_superseded(alice)
+
+    piped = subprocess.run(
+        [KEZ, "backup", "create", "-", "--yes", "--passphrase-file", str(secret)],
+        env={**os.environ, "KEZD_HOME": str(second.peer.directory)}, check=True, capture_output=True,
+    )  # fmt: skip
+    again = subprocess.run(
+        [KEZ, "--json", "backup", "verify", "-", "--passphrase-file", str(secret)],
+        env={**os.environ, "KEZD_HOME": str(second.peer.directory)}, check=True, capture_output=True, input=piped.stdout,
+    )  # fmt: skip
+    assert json.loads(again.stdout)["contents"]["messages"] == 2
+    assert json.loads(again.stdout)["bytes"] == len(piped.stdout)
 
     target = world.directory / "export"
     second.peer.kez("export", str(target))

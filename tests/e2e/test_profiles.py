@@ -16,12 +16,19 @@ from kezd.testing.people import Person, World, elapsed_at_most, wait_until
 Json = dict[str, Any]
 
 
+def agreeing(owner: Person, profile: str = "default") -> Client:
+    """A connection of somebody who says yes when they are asked."""
+    client = owner.peer.client(profile=profile, timeout=30)
+    client.decide = lambda _: True
+    return client
+
+
 class Profiled(Person):
     """Somebody who is one profile of a peer."""
 
     def __init__(self, name: str, owner: Person) -> None:
         super().__init__(name, owner.peer)
-        self._own = Client.connect(str(owner.peer.socket), profile=name, timeout=30)
+        self._own = agreeing(owner, name)
 
     def call(self, method: str, **params: Any) -> Json:
         return self._own.call(method, **params)
@@ -45,9 +52,14 @@ def profiles(owner: Person, *names: str) -> Iterator[list[Profiled]]:
             person.hang_up()
 
 
+def remove(owner: Person, name: str, *, force: bool = False) -> None:
+    with agreeing(owner) as client:
+        client.call("profiles.remove", name=name, force=force)
+
+
 def refused(person: Person, method: str, **params: Any) -> KezdError:
-    with pytest.raises(KezdError) as error:
-        person.call(method, **params)
+    with pytest.raises(KezdError) as error, agreeing(person) as client:
+        (person if isinstance(person, Profiled) else client).call(method, **params)
     return error.value
 
 
@@ -117,7 +129,7 @@ def test_a_removed_profile_is_gone_and_the_others_stay(world: World) -> None:
         for bad in ("", "a/b", "..", "A", "x" * 33):
             assert refused(owner, "profiles.create", name=bad).slug is Slug.INVALID_ARGUMENT
         ann.call("events.subscribe", topics=["message"])
-        owner.call("profiles.remove", name="ann", force=True)
+        remove(owner, "ann", force=True)
         assert not (owner.peer.directory / "data" / "profiles" / "ann").exists()
         for method in ("identity.show", "chat.conversations", "identity.create"):
             assert refused(ann, method).slug is Slug.UNKNOWN_PROFILE, "also who is still connected"
@@ -132,7 +144,7 @@ def test_a_removed_profile_is_gone_and_the_others_stay(world: World) -> None:
 
     for name in ("ann", "ben", "default"):
         owner.hang_up()
-        with Client.connect(str(owner.peer.socket), profile=name) as client:
+        with agreeing(owner, name) as client:
             client.call("profiles.remove", name=name, force=True)
     items = owner.call("profiles.list")["items"]
     assert [(item["name"], item["state"]) for item in items] == [("default", "empty")], "there is always one"
@@ -208,7 +220,7 @@ def test_a_removal_does_not_wait_for_other_profiles(world: World) -> None:
         for person in (ann, ben):
             person.make_identity()
         with elapsed_at_most(5):
-            owner.call("profiles.remove", name="ann", force=True)
+            remove(owner, "ann", force=True)
         wait_until("ben answers", lambda: ben.call("identity.show")["state"] == "unregistered")
     leftovers = owner.peer.directory / "data" / "tmp"
     assert not leftovers.exists() or not list(Path(leftovers).iterdir())

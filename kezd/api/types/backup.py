@@ -1,6 +1,6 @@
 """`backup.*` and `export.*`: a profile in one sealed file, and a person's data in files that need no kezd."""
 
-from kezd.api.types.base import LongMutation, LongParams, Result
+from kezd.api.types.base import Descriptor, LongMutation, LongParams, Result
 
 
 class BackupContents(Result, frozen=True, kw_only=True):
@@ -24,10 +24,13 @@ class BackupContents(Result, frozen=True, kw_only=True):
 
 
 class BackupCreateParams(LongMutation, frozen=True, kw_only=True):
-    """Where to, and what seals it."""
+    """Where to (`path` or `file`), and what seals it."""
 
-    path: str
-    """Absolute; written beside it and renamed when it is whole."""
+    path: str | None = None
+    """Absolute; written beside it and renamed when it is whole. A peer that runs as a service may
+    not write to the person's directories: send an open file then."""
+    file: Descriptor | None = None
+    """An open file or pipe that comes along with the line."""
     passphrase: str
     """At least 10 characters; needed to restore, and nobody can help who has lost it."""
     replace: bool = False
@@ -37,24 +40,28 @@ class BackupCreateParams(LongMutation, frozen=True, kw_only=True):
 class BackupResult(Result, frozen=True, kw_only=True):
     """A backup that was made, or looked through."""
 
-    path: str
+    path: str | None
     bytes: int
     contents: BackupContents
 
 
 class BackupVerifyParams(LongParams, frozen=True, kw_only=True):
-    """Which file to look through."""
+    """Which file (`path` or `file`) to look through."""
 
-    path: str
+    path: str | None = None
     """Absolute."""
+    file: Descriptor | None = None
+    """An open file or pipe that comes along with the line."""
     passphrase: str
 
 
 class BackupRestoreParams(LongMutation, frozen=True, kw_only=True):
     """What to restore into this connection's profile, which must be empty."""
 
-    path: str
-    """Absolute."""
+    path: str | None = None
+    """Absolute; or `file`."""
+    file: Descriptor | None = None
+    """An open file or pipe that comes along with the line."""
     passphrase: str
     """Of the backup."""
     vault_passphrase: str | None = None
@@ -70,18 +77,18 @@ class BackupRestoreResult(Result, frozen=True, kw_only=True):
 
 
 class ExportCreateParams(LongMutation, frozen=True, kw_only=True):
-    """Where to write a person's own data, readable and not encrypted."""
+    """Where to write a person's own data (`path` or `file`): a tar archive, readable and not encrypted."""
 
-    path: str
-    """Absolute; nothing may be there."""
-    tar: bool = False
-    """One tar file instead of a directory."""
+    path: str | None = None
+    """Absolute; nothing may be there. A peer that runs as a service may not write everywhere: see `file`."""
+    file: Descriptor | None = None
+    """An open file or pipe that comes along with the line."""
 
 
 class ExportResult(Result, frozen=True, kw_only=True):
     """What was written."""
 
-    path: str
+    path: str | None
     files: int
     messages: int
     conversations: int

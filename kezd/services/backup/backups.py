@@ -5,20 +5,22 @@ takes what comes out. Invariants: the peer goes on while a backup is made; a fil
 or not there; memory does not grow with the database.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import trio
 
 from kezd.errors import RequestError, Slug
 from kezd.runtime.new_file import file_error, new_file
+from kezd.runtime.passed_file import PassedFile
 from kezd.store.backup.archive import FORMAT, Manifest, pack, unpack
-from kezd.store.backup.container import SealedReader, SealedWriter
+from kezd.store.backup.container import SealedReader, SealedWriter, Sink
 from kezd.store.backup.snapshot import Contents, become_new_installation, copy_database, examine_database
 
 Report = Callable[[int, int, str], None]
@@ -61,11 +63,13 @@ class Unpacked:
         directory: holds the database alone, as a profile's directory does.
         manifest: what it says of itself.
         record: the vault's content, encoded.
+        size: bytes of the backup.
     """
 
     directory: Path
     manifest: Manifest
     record: bytes
+    size: int
 
     @property
     def database(self) -> Path:
@@ -92,20 +96,26 @@ def check_passphrase(passphrase: str) -> None:
 
 
 async def create_backup(
-    subject: Subject, passphrase: str, path: Path, scratch: Path, report: Report, *, replace: bool
+    subject: Subject,
+    passphrase: str,
+    target: Path | PassedFile,
+    scratch: Path,
+    report: Report,
+    *,
+    replace: bool = False,
 ) -> tuple[Manifest, int]:
-    """Write a backup of the state of now to a new file.
+    """Write a backup of the state of now to a new file, or into one that is open already.
 
     Args:
         subject: what is backed up.
         passphrase: seals it.
-        path: of the file.
+        target: of the file.
         scratch: a private directory with room for a copy of the database.
         report: told how far it is.
-        replace: overwrite a file that is there.
+        replace: overwrite a file that is at the path.
 
     Returns:
-        The manifest, and the file's bytes.
+        The manifest, and the backup's bytes.
 
     Raises:
         RequestError: `file_exists`, `invalid_argument`.
@@ -114,25 +124,29 @@ async def create_backup(
     check_passphrase(passphrase)
 
     def work() -> tuple[Manifest, int]:
-        with new_file(path, replace=replace) as file:
-            return _create(subject, passphrase, file, scratch, _Reporter(report))
+        with opened_target(target, replace=replace) as file:
+            return _create(subject, passphrase, file, scratch, Reporter(report))
 
     return await trio.to_thread.run_sync(work)
 
 
-async def create_backup_into(
-    subject: Subject, passphrase: str, file: BinaryIO, scratch: Path, report: Report
-) -> tuple[Manifest, int]:
-    """The same into a file or pipe that is open already, and stays open."""
-    check_passphrase(passphrase)
-    return await trio.to_thread.run_sync(
-        lambda: _create(subject, passphrase, file, scratch, _Reporter(report))
-    )
+@contextmanager
+def opened_target(target: Path | PassedFile, *, replace: bool = False) -> Iterator[Sink]:
+    """What to write to; whole and durable at the end of the block, or not there."""
+    if isinstance(target, Path):
+        with new_file(target, replace=replace) as file:
+            yield file
+        return
+    try:
+        yield target
+        target.sync()
+    except OSError as error:
+        raise file_error(error, "cannot write to the file that was passed") from error
 
 
 @asynccontextmanager
 async def unpacked_backup(
-    path: Path, passphrase: str, scratch: Path, report: Report
+    source: Path | PassedFile, passphrase: str, scratch: Path, report: Report
 ) -> AsyncIterator[Unpacked]:
     """A backup unpacked for the length of the block; every frame was authenticated by then.
 
@@ -143,16 +157,25 @@ async def unpacked_backup(
 
     def work(directory: Path) -> Unpacked:
         try:
-            with path.open("rb") as file:
+            with _opened_source(source) as file:
                 reader = SealedReader(file, passphrase)
-                progress = _Reporter(report).steps("reading the backup", 0, 1)
+                progress = Reporter(report).steps("reading the backup", 0, 1)
                 manifest, record = unpack(reader, directory / DATABASE, progress)
+                return Unpacked(directory, manifest, record, file.count)
         except OSError as error:
-            raise file_error(error, f"cannot read {path}") from error
-        return Unpacked(directory, manifest, record)
+            raise file_error(error, "cannot read the backup") from error
 
     with _scratch_directory(scratch, "restore-") as directory:
         yield await trio.to_thread.run_sync(work, directory)
+
+
+@contextmanager
+def _opened_source(source: Path | PassedFile) -> Iterator[PassedFile]:
+    if isinstance(source, PassedFile):
+        yield source  # its owner closes it
+        return
+    with PassedFile(os.open(source, os.O_RDONLY | os.O_CLOEXEC)) as file:
+        yield file
 
 
 async def examine(unpacked: Unpacked, key: bytes) -> Contents:
@@ -170,7 +193,7 @@ async def make_new_installation(unpacked: Unpacked, key: bytes, now: float) -> N
 
 
 def _create(
-    subject: Subject, passphrase: str, file: BinaryIO, scratch: Path, reporter: "_Reporter"
+    subject: Subject, passphrase: str, file: Sink, scratch: Path, reporter: "Reporter"
 ) -> tuple[Manifest, int]:
     with _scratch_directory(scratch, "backup-") as directory:
         copy = directory / DATABASE
@@ -205,7 +228,7 @@ def _scratch_directory(scratch: Path, prefix: str) -> Iterator[Path]:
             shutil.rmtree(directory)
 
 
-class _Reporter:
+class Reporter:
     """Carries progress from the working thread to Trio's, now and then, and an early end back."""
 
     def __init__(self, report: Report) -> None:

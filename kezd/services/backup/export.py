@@ -2,17 +2,15 @@
 
 Not encrypted, and says so in its README. Invariants: foreign names never become paths
 (sanitised, and the key's first digits behind them); foreign text cannot hide or reorder
-lines; what is written appears whole, under a name that was free; nobody waits for it.
+lines; memory does not grow with the history; nothing readable lies anywhere else meanwhile.
 """
 
+import io
 import re
-import shutil
 import tarfile
 import unicodedata
-from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -20,17 +18,20 @@ import trio
 
 from kezd.api import types as t
 from kezd.kez.identifiers import parse_primary
-from kezd.runtime.new_file import file_error, new_file, refuse_existing, sync_directory
+from kezd.runtime.passed_file import PassedFile
+from kezd.services.backup.backups import Report, Reporter, opened_target
 from kezd.store import sigchains
+from kezd.store.backup.container import Sink
 from kezd.store.database import Database
 
 PAGE: Final = 500
+PART: Final = 4 * 1024 * 1024
+"""Characters of a conversation that go into one file, about."""
+DIRECTORY: Final = "kez-export"
 NAME_LENGTH: Final = 60
 KEY_DIGITS: Final = 8
 _UNSAFE = re.compile(r"[^a-z0-9_.@-]")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-
-Report = Callable[[int, int, str], None]
 
 README = """\
 What kezd kept for {who}, as of {when}.
@@ -44,6 +45,7 @@ sigchain.jsonl           your sigchain, one signed event a line, as others verif
 contacts.jsonl           your contacts, one JSON object a line
 conversations/NAME.jsonl one message a line, oldest first
 conversations/NAME.txt   the same to be read by people; times are UTC
+                         (long ones go on in NAME.2.jsonl and so on)
 
 Members of messages:
   id          128 random bits, the same on both sides
@@ -96,93 +98,98 @@ async def create_export(
     contacts: ExportedContacts,
     chat: ExportedChat,
     identity: t.IdentityResult,
-    path: Path,
+    target: Path | PassedFile,
     now: float,
     report: Report,
-    *,
-    tar: bool,
 ) -> Written:
-    """Write everything to `path`, a new directory or tar file.
+    """Write everything as a tar archive to a new file, or into one that is open already.
 
     Raises:
         RequestError: `file_exists`.
         StoreError: `disk_full`, `file_failed`.
     """
-    refuse_existing(path)
-    directory = path.with_name(f"{path.name}.{token_hex(4)}.part")
-    try:
-        export = _Export(directory, report)
-        written = await export.run(db, contacts, chat, identity, now)
-        await trio.to_thread.run_sync(_finish, directory, path, tar)
-    except OSError as error:
-        raise file_error(error, f"cannot write {path}") from error
-    finally:
-        with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(lambda: shutil.rmtree(directory, ignore_errors=True))
-    return written
+
+    def work() -> Written:
+        with opened_target(target) as file, tarfile.open(fileobj=_Stream(file), mode="w|") as archive:
+            export = _Export(archive, int(now), Reporter(report))
+            return export.run(db, contacts, chat, identity)
+
+    return await trio.to_thread.run_sync(work)
+
+
+class _Stream:
+    """As much of a file as tarfile's streams want."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def write(self, data: bytes) -> int:
+        self._sink.write(data)
+        return len(data)
+
+    def read(self, _size: int = -1) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        return
 
 
 class _Export:
-    """One export under way."""
+    """One export under way, in a thread; what it asks of services runs in Trio's."""
 
-    def __init__(self, directory: Path, report: Report) -> None:
-        self._directory = directory
-        self._report = report
+    def __init__(self, archive: tarfile.TarFile, now: int, reporter: Reporter) -> None:
+        self._archive = archive
+        self._now = now
+        self._progress = reporter.steps("writing conversations", 0, 1)
         self._files = 0
         self._messages = 0
 
-    async def run(
-        self,
-        db: Database,
-        contacts: ExportedContacts,
-        chat: ExportedChat,
-        identity: t.IdentityResult,
-        now: float,
+    def run(
+        self, db: Database, contacts: ExportedContacts, chat: ExportedChat, identity: t.IdentityResult
     ) -> Written:
-        await trio.to_thread.run_sync(self._make_directories)
-        who = identity.handle or identity.primary or "an empty profile"
-        await self._write("README.txt", [README.format(who=visible(who), when=_time(now))])
-        await self._write("identity.json", [_json(identity)])
+        who = visible(identity.handle or identity.primary or "an empty profile")
+        self._add("README.txt", README.format(who=who, when=_time(self._now)))
+        self._add("identity.json", _json(identity))
         if identity.primary is not None:
             genesis = parse_primary(identity.primary)
-            chain = await db.read(lambda tx: sigchains.load_jsonl(tx, genesis))
-            await self._write("sigchain.jsonl", [chain.decode()])
-        people = await _all_contacts(contacts)
-        await self._write("contacts.jsonl", [_json(person) for person in people])
-        threads = await _all_threads(chat)
+            chain = trio.from_thread.run(db.read, lambda tx: sigchains.load_jsonl(tx, genesis))
+            self._add("sigchain.jsonl", chain.decode())
+        people = trio.from_thread.run(_all_contacts, contacts)
+        self._add("contacts.jsonl", "".join(_json(person) for person in people))
+        threads = trio.from_thread.run(_all_threads, chat)
         for number, thread in enumerate(threads):
-            self._report(number, len(threads), "writing conversations")
-            await self._conversation(chat, thread)
+            self._progress(number, len(threads))
+            self._conversation(chat, thread)
         return Written(self._files, self._messages, len(threads), len(people))
 
-    async def _conversation(self, chat: ExportedChat, thread: t.Conversation) -> None:
+    def _conversation(self, chat: ExportedChat, thread: t.Conversation) -> None:
+        """In parts of a bounded size, since an archive names the size of a file before its content."""
         name = file_name(thread.handle, parse_primary(thread.contact).hex)
         other = visible(thread.handle or thread.contact)
-        place = (-1, -1)
-        self._files += 2
-        while True:
-            messages, place = await chat.oldest_first(thread.contact, place, PAGE)
-            lines = [_json(message) for message in messages]
-            texts = [_for_people(message, other) for message in messages]
-            await trio.to_thread.run_sync(self._append, f"conversations/{name}.jsonl", lines)
-            await trio.to_thread.run_sync(self._append, f"conversations/{name}.txt", texts)
+        place, part, size = (-1, -1), 1, 0
+        lines: list[str] = []
+        texts: list[str] = []
+        more = True
+        while more:
+            messages, place = trio.from_thread.run(chat.oldest_first, thread.contact, place, PAGE)
+            more = len(messages) == PAGE
+            for message in messages:
+                lines.append(_json(message))
+                texts.append(_for_people(message, other))
+                size += len(lines[-1])
             self._messages += len(messages)
-            if len(messages) < PAGE:
-                return
+            if size >= PART or not more:
+                number = "" if part == 1 else f".{part}"
+                self._add(f"conversations/{name}{number}.jsonl", "".join(lines))
+                self._add(f"conversations/{name}{number}.txt", "".join(texts))
+                lines, texts, size, part = [], [], 0, part + 1
 
-    async def _write(self, name: str, texts: Iterable[str]) -> None:
+    def _add(self, name: str, text: str) -> None:
+        data = text.encode("utf-8", "backslashreplace")
+        member = tarfile.TarInfo(f"{DIRECTORY}/{name}")
+        member.size, member.mtime, member.mode = len(data), self._now, 0o600
+        self._archive.addfile(member, io.BytesIO(data))
         self._files += 1
-        await trio.to_thread.run_sync(self._append, name, texts)
-
-    def _make_directories(self) -> None:
-        self._directory.mkdir(mode=0o700)
-        (self._directory / "conversations").mkdir(mode=0o700)
-
-    def _append(self, name: str, texts: Iterable[str]) -> None:
-        path = self._directory / name
-        with path.open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            file.writelines(texts)
-        path.chmod(0o600)
 
 
 async def _all_contacts(contacts: ExportedContacts) -> list[t.Contact]:
@@ -248,22 +255,3 @@ def _time(seconds: float) -> str:
 
 def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode() + "\n"
-
-
-def _finish(directory: Path, path: Path, tar: bool) -> None:
-    """Give what was written its name."""
-    if tar:
-        with new_file(path) as file, tarfile.open(fileobj=file, mode="w") as archive:
-            archive.add(directory, arcname="kez-export", filter=_nobodys)
-        return
-    for found in directory.rglob("*"):
-        sync_directory(found) if found.is_dir() else None
-    refuse_existing(path)
-    directory.rename(path)
-    sync_directory(path.parent)
-
-
-def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    member.uid = member.gid = 0
-    member.uname = member.gname = ""
-    return member
