@@ -27,6 +27,8 @@ LAST_GRACE = 1.0
 """Seconds after that, until the process ends whatever still runs."""
 COLLECTOR_THRESHOLDS = (10_000, 10, 10)
 """Hardly anything here is a cycle; Python's default of 700 new objects costs a twentieth of a busy peer's time."""
+FEEDINGS = 4
+"""In one interval of the watchdog, so that two late ones do no harm."""
 EXIT_HUNG = 1
 SIGNAL_EXIT = 128
 
@@ -75,11 +77,19 @@ def _end_after(seconds: float) -> None:
 
 
 async def _feed_watchdog(notifier: Notifier, interval: float | None, peer: Peer) -> None:
-    """Say `alive` only when every store has answered and no link is deaf: else we are restarted."""
+    """Say `alive` only while every store answers and no link is deaf: else we are restarted.
+
+    The question is asked on time, the answer comes from what was received and committed: a store
+    that hangs leaves this task waiting, and what waits feeds nobody.
+    """
+    fed = True
     while interval is not None:
         profiles = list(peer.profiles.values())
-        if all([await profile.is_alive() for profile in profiles]):
+        causes = [cause for profile in profiles for cause in await profile.stuck(interval)]
+        if not causes:
             notifier.alive()
-        else:
-            log.error("a link says online and hears nothing; not feeding the watchdog")
-        await trio.sleep(interval / 2)
+        elif fed:
+            log.error("the watchdog is not fed any more", extra={"causes": ", ".join(causes)})
+            notifier.status("stuck: " + ", ".join(causes))
+        fed = not causes
+        await trio.sleep(interval / FEEDINGS)

@@ -19,8 +19,8 @@ from kezd.services.ports import HomeDirectory
 
 T = TypeVar("T")
 
-SILENCE_LIMIT = 300.0
-"""Seconds after which a link that calls itself online and hears nothing is not believed."""
+SILENCE_LIMIT = 90.0
+"""Seconds after which a link that calls itself online and hears nothing is not believed: it pings every 20."""
 
 
 class WatchedHome:

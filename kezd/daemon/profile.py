@@ -357,12 +357,23 @@ class Profile:
         )
         return t.DoctorResult(checks=checks)
 
-    async def is_alive(self) -> bool:
-        """What the watchdog asks: the store answers, and the link hears what it should."""
-        if self._open is None:
-            return True
-        await self._open.db.read(lambda tx: tx.one("SELECT 1"))
-        return is_heard(self._open.link(), self._adapters.clock.now())
+    async def stuck(self, patience: float) -> list[str]:
+        """What the watchdog asks: the parts that claim to work and have not for `patience` seconds.
+
+        Waits for the store's reader: while that hangs there is no answer at all.
+        """
+        opened = self._open
+        if opened is None:
+            return []
+        await opened.db.read(lambda tx: tx.one("SELECT 1"))
+        clock = self._adapters.clock
+        since = opened.db.writing_since
+        found = []
+        if since is not None and clock.monotonic() - since > patience:
+            found.append(f"{self._name}: one commit has not ended for {clock.monotonic() - since:.0f} s")
+        if not is_heard(opened.link(), clock.now()):
+            found.append(f"{self._name}: the link says online and hears nothing")
+        return found
 
 
 def _move(directory: Path, to: Path) -> None:
