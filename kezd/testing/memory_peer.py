@@ -16,6 +16,7 @@ from kezd.errors import AccessError, RequestError, Slug
 from kezd.rpc.ports import ProfileState, Progress
 from kezd.runtime.audit import AuditEntry
 from kezd.runtime.bus import Event
+from kezd.runtime.passed_file import PassedFile
 from kezd.services.access import Confirmations, Tokens
 from kezd.testing.memory_audit import MemoryAudit
 from kezd.testing.memory_log import MemoryLog
@@ -67,19 +68,27 @@ CONTENTS = t.BackupContents(
 class MemoryBackups:
     """Writes and reads nothing."""
 
-    async def create(self, params: t.BackupCreateParams, progress: Progress) -> t.BackupResult:
+    async def create(
+        self, params: t.BackupCreateParams, file: PassedFile | None, progress: Progress
+    ) -> t.BackupResult:
         """As if."""
         return t.BackupResult(path=params.path, bytes=0, contents=CONTENTS)
 
-    async def verify(self, params: t.BackupVerifyParams, progress: Progress) -> t.BackupResult:
+    async def verify(
+        self, params: t.BackupVerifyParams, file: PassedFile | None, progress: Progress
+    ) -> t.BackupResult:
         """As if."""
         return t.BackupResult(path=params.path, bytes=0, contents=CONTENTS)
 
-    async def restore(self, params: t.BackupRestoreParams, progress: Progress) -> t.BackupRestoreResult:
+    async def restore(
+        self, params: t.BackupRestoreParams, file: PassedFile | None, progress: Progress
+    ) -> t.BackupRestoreResult:
         """As if."""
         return t.BackupRestoreResult(state="superseded", contents=CONTENTS)
 
-    async def export(self, params: t.ExportCreateParams, progress: Progress) -> t.ExportResult:
+    async def export(
+        self, params: t.ExportCreateParams, file: PassedFile | None, progress: Progress
+    ) -> t.ExportResult:
         """As if."""
         return t.ExportResult(path=params.path, files=0, messages=0, conversations=0, contacts=0)
 
