@@ -93,6 +93,20 @@ def test_handles_and_methods_come_from_the_peer(alice):
     assert ask("--profile", "nobody", "send", "@", peer=alice) == ["words"]
 
 
+def test_names_that_only_the_peer_knows(alice):
+    alice.kez("token", "create", "editor", "--scope", "read")
+    alice.kez("profile", "create", "work")
+    alice.kez("rpc", "events.subscribe", '{"topics": ["message"], "consumer": "bot"}')
+    assert ask("token", "revoke", "", peer=alice) == ["words", "editor"]
+    assert ask("profile", "switch", "", peer=alice) == ["words", "default", "work"]
+    assert ask("--profile", "w", peer=alice) == ["words", "work"]
+    assert ask("--profile", "work", "send", "@", peer=alice) == ["words"]
+    assert ask("events", "--consumer", "", peer=alice) == ["words", "bot"]
+    assert ask("profile", "", peer=alice)[1:] == ["list", "create", "switch", "remove"]
+    assert ask("confirm", "--allow", "", peer=alice) == ["words"]
+    assert ask("backup", "create", "", peer=alice) == ["files"]
+
+
 def test_it_is_quick(alice):
     """Best of several: the machine has more to do. A Tab may cost 60 ms, beside Python's own start."""
     ask("send", "@", peer=alice)

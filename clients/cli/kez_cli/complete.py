@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from kez_cli.arguments import Argument, arguments_of, verbs_of
+from kez_cli.default_profile import current_profile
 from kez_cli.terminal import show
 from kezd.client.sync import Client
+from kezd.client.wire import FULL
 from kezd.errors import KezdError
 
 TIMEOUT = 0.5
@@ -27,6 +29,7 @@ KINDS = {
     "FILE": "files",
     "PATH": "files",
     "DIR": "dirs",
+    "DIR|FILE.tar": "files",
     "HANDLE": "contacts",
     "CONTACT": "contacts",
     "METHOD": "methods",
@@ -34,7 +37,6 @@ KINDS = {
     "handle": "contacts",
     "contact": "contacts",
     "profile": "profiles",
-    "consumer": "consumers",
 }
 """What completes a value, by what help calls it, or else by its name."""
 SPECIAL = {
@@ -43,8 +45,12 @@ SPECIAL = {
     ("help", "topic"): "topics",
     ("token revoke", "name"): "tokens",
     ("profile remove", "name"): "profiles",
-    ("profile use", "name"): "profiles",
+    ("profile switch", "name"): "profiles",
+    ("events", "consumer"): "consumers",
     ("events", "forget"): "consumers",
+    ("token create", "for_profile"): "profiles",
+    ("confirm", "allow"): "confirmations",
+    ("confirm", "refuse"): "confirmations",
 }
 """Values whose name would mislead, by command and argument."""
 
@@ -131,7 +137,7 @@ def _place(before: Sequence[str]) -> Place:
             parser, verb = verbs[word][1], f"{verb} {word}".strip()
         else:
             index += 1
-    return Place(verb, parser, wants, index, _given(before, "--profile") or "default")
+    return Place(verb, parser, wants, index, _given(before, "--profile") or current_profile(os.environ))
 
 
 def _option(parser: argparse.ArgumentParser, flag: str) -> Argument | None:
@@ -158,8 +164,9 @@ def _values(place: Place, row: Argument, current: str) -> tuple[str, list[tuple[
     if kind == "topics":
         found = list(_topics())
     elif kind in SOURCES:
-        profile = place.profile if row.name != "profile" else "default"
-        with Client.connect(profile=profile, name="kez completion", timeout=TIMEOUT) as client:
+        with Client.connect(
+            profile=place.profile, name="kez completion", timeout=TIMEOUT, token=FULL
+        ) as client:
             found = list(SOURCES[kind](client, current))
     else:
         found = []
@@ -199,6 +206,11 @@ def _consumers(client: Client, _: str) -> Found:
         yield show(row["name"]), ""
 
 
+def _confirmations(client: Client, _: str) -> Found:
+    for row in client.call("confirmations.list")["items"]:
+        yield show(row["id"]), show(row["summary"])
+
+
 def _topics() -> Found:
     from kez_cli.main import commands
     from kez_cli.topics import TOPICS
@@ -215,4 +227,5 @@ SOURCES: dict[str, Callable[[Client, str], Found]] = {
     "profiles": _profiles,
     "tokens": _tokens,
     "consumers": _consumers,
+    "confirmations": _confirmations,
 }
