@@ -85,6 +85,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "doctor",
         "version",
     ),
+    "service": ("service",),
     "profiles": ("profile",),
     "backup": ("backup", "export"),
     "events": ("events",),
