@@ -97,6 +97,21 @@ def test_two_identities_of_one_daemon_talk_and_see_nothing_of_each_other(world: 
         assert refused(ben, "events.subscribe", topics=["message"], since=cursor).slug is Slug.CANNOT_REPLAY
         assert place["epoch"] != stray["epoch"]
 
+        with agreeing(owner) as full:
+            secret = full.call("tokens.create", name="of-ann", scope="chat", profiles=["ann"])["token"]
+        with owner.peer.client(profile="ann", token=secret) as client:
+            assert client.call("identity.show")["handle"] == "ann@kez.test"
+        with pytest.raises(KezdError) as forbidden:
+            owner.peer.client(profile="ben", token=secret)
+        assert forbidden.value.slug is Slug.FORBIDDEN
+        with agreeing(owner, "ben") as client:
+            everything = client.events(
+                ["message", "contact"], {"epoch": place["epoch"], "seq": 0}, follow=False
+            )
+            logged = [one["event"] for one in everything]
+        assert {e["message"]["contact"] for e in logged if "message" in e} == {mine["primary"]}
+        assert {e["contact"]["genesis"] for e in logged if "contact" in e} == {mine["primary"]}
+
         data = owner.peer.directory / "data" / "profiles"
         assert sorted(path.name for path in data.iterdir()) == ["ann", "ben"]
         vaults = [json.loads((data / name / "vault.json").read_text())["id"] for name in ("ann", "ben")]

@@ -218,7 +218,7 @@ async def _all_threads(chat: ExportedChat) -> list[t.Conversation]:
 def file_name(handle: str | None, key: str) -> str:
     """A name that is safe on every file system, and one contact's alone."""
     readable = _UNSAFE.sub("_", (handle or "unknown").lower())[:NAME_LENGTH].lstrip(".-")
-    return f"{readable}-{key[:KEY_DIGITS]}"
+    return f"{readable or 'unknown'}-{key[:KEY_DIGITS]}"
 
 
 def visible(text: str) -> str:
