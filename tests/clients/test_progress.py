@@ -9,6 +9,9 @@ import sys
 import pytest
 
 from kez_cli.progress import Progress, amount
+from kezd.testing.home_driver import HomeProcess
+from kezd.testing.peer_driver import BESIDE_PYTHON, PeerProcess
+from kezd.testing.terminal import TerminalProcess
 
 
 class Screen:
@@ -122,3 +125,25 @@ def test_it_is_for_people_at_a_terminal(quiet, tty, term, drawn):
     os.close(ours)
     os.close(theirs)
     assert (b"working" in seen) is drawn
+
+
+def test_a_person_who_waits_sees_how_far_a_message_is(tmp_path):
+    with (
+        HomeProcess.start(tmp_path / "home", server="kez.test") as home,
+        PeerProcess.running(tmp_path / "alice", home_url=home.url) as alice,
+        PeerProcess.running(tmp_path / "bob", home_url=home.url) as bob,
+    ):
+        for peer, name in ((alice, "alice"), (bob, "bob")):
+            peer.kez("register", name, "--words-file", str(tmp_path / f"{name}.words"))
+        alice.kez("add", "@bob")
+        bob.kez("add", "@alice")
+        kez = [str(BESIDE_PYTHON / "kez"), "send", "@bob", "hello", "--wait", "read", "--timeout", "60"]
+        terminal = TerminalProcess(kez, alice._environ)
+        seen = terminal.wait_for("delivered  [========    ]   66%")
+        assert "queued  [            ]    0%" in seen
+        bob.kez("read", "@alice")
+        assert terminal.end() == 0
+        last = terminal.seen.rstrip().rpartition("\r")[2]
+        assert last.startswith("read  "), "the result stands on a line of its own"
+        done = alice.run_kez("send", "@bob", "hello", "--wait", "delivered", "--timeout", "60")
+        assert done.stderr == "", "nothing for nobody"
