@@ -15,6 +15,8 @@ import trio
 
 QUEUE_LIMIT = 1024
 """Events a subscriber may be behind before it is lagged."""
+QUEUE_BYTES = 8 * 1024 * 1024
+"""Bytes of encoded events that it may be behind."""
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -35,6 +37,7 @@ class Subscription:
         self._topics = topics
         self._limit = limit
         self._queue: list[Event] = []
+        self._size = 0
         self._places: dict[tuple[str, str], int] = {}
         """Where in the queue the ephemeral events stand, by topic and key."""
         self._wake = trio.Event()
@@ -57,7 +60,8 @@ class Subscription:
             if place < len(self._queue):
                 self._queue[place] = event
                 return
-        if len(self._queue) >= self._limit:
+        self._size += len(event.encoded)
+        if len(self._queue) >= self._limit or self._size > QUEUE_BYTES:
             self.lagged = True
             self._clear()
             self.close()
@@ -85,6 +89,7 @@ class Subscription:
 
     def _clear(self) -> list[Event]:
         taken, self._queue = self._queue, []
+        self._size = 0
         self._places.clear()
         return taken
 

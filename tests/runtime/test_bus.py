@@ -3,7 +3,7 @@
 import trio
 import trio.testing
 
-from kezd.runtime.bus import Bus, Event
+from kezd.runtime.bus import QUEUE_BYTES, Bus, Event
 
 
 async def test_each_subscriber_gets_its_topics_in_order():
@@ -27,6 +27,32 @@ async def test_ephemeral_events_keep_only_the_latest_of_a_key():
             ("home", 99),
         ]
         assert not subscription.lagged
+
+
+async def test_coalescing_keeps_the_order_and_begins_anew_when_the_queue_was_taken():
+    bus = Bus()
+    with bus.subscribe(["link", "message"]) as subscription:
+        for number in range(3):
+            bus.publish([Event(number * 2 + 1, "message", {}), Event(0, "link", {"n": number}, key="nats")])
+        assert [(e.seq, e.body.get("n")) for e in await subscription.receive_batch()] == [
+            (1, None),
+            (0, 2),
+            (3, None),
+            (5, None),
+        ]
+        bus.publish([Event(7, "message", {}), Event(0, "link", {"n": 9}, key="nats")])
+        assert [(e.seq, e.body.get("n")) for e in await subscription.receive_batch()] == [(7, None), (0, 9)]
+
+
+async def test_few_events_that_are_large_are_too_many_as_well():
+    bus = Bus()
+    large = b"x" * (QUEUE_BYTES // 4)
+    with bus.subscribe(["message"]) as subscription:
+        for seq in range(1, 5):
+            bus.publish([Event(seq, "message", {}, encoded=large)])
+        assert (bus.waiting, subscription.lagged) == ([4], False)
+        bus.publish([Event(5, "message", {}, encoded=large)])
+        assert (bus.waiting, subscription.lagged) == ([0], True)
 
 
 async def test_a_laggard_is_closed_and_the_others_miss_nothing():
