@@ -253,8 +253,9 @@ class Profile:
     async def _start(self, record: VaultRecord) -> None:
         self._state = ProfileState.LOCKED
         await self._nursery.start(self._live, record)
-        self._trouble = None
-        self._state = ProfileState.OPEN
+        if self._open is not None:  # its store may have failed by now
+            self._trouble = None
+            self._state = ProfileState.OPEN
 
     async def _live(self, record: VaultRecord, *, task_status: trio.TaskStatus[None]) -> None:
         opening = OpenProfile.open(
@@ -352,6 +353,7 @@ class Profile:
             self._state,
             self._trouble,
             self._open,
+            self._vault,
             self._adapters.clock,
             self._version,
         )
