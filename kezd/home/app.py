@@ -28,6 +28,7 @@ from kezd.home.nats_config import NatsConfig, render_nats_config
 from kezd.home.nats_keys import HomeKeys, create_missing_keys, load_keys
 from kezd.home.nats_side import HomeStores, NatsSide
 from kezd.home.nats_supervisor import NatsSupervisor, find_nats_server
+from kezd.home.profiles import Profiles
 from kezd.home.quota import QuotaKeeper
 from kezd.home.rate_limit import RateLimit
 from kezd.home.registry import PublicFacts, Registry
@@ -36,6 +37,7 @@ from kezd.home.sigchains import ChainCache, Sigchains
 from kezd.home.store.ports import SigchainStore
 from kezd.home.store.registry_sqlite import (
     REGISTRY_MIGRATIONS,
+    SqliteProfileStore,
     SqliteRegistryStore,
     SqliteSessionStore,
     SqliteTagKeyStore,
@@ -109,6 +111,10 @@ async def open_home(
             routes += Registry(
                 registry_store, facts, limit, settings.trusted_proxies, clock, metrics
             ).routes()
+            routes += Profiles(
+                registry_store, SqliteProfileStore(file), sigchains, settings.server, public_url, limit,
+                settings.trusted_proxies, clock, metrics,
+            ).routes()  # fmt: skip
         if sigchains is not None:
             limit = RateLimit(settings.sigchain_per_minute, settings.sigchain_burst, clock)
             routes += Sigchains(sigchains, ChainCache(), limit, settings.trusted_proxies, metrics).routes()

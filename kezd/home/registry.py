@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 JRD = b"application/jrd+json"
 REL_SIGCHAIN = "https://kez.lat/rel/sigchain"
 REL_RECORD = "https://kez.lat/rel/record"
+REL_PAGE = "http://webfinger.net/rel/profile-page"
 REL_NATS = "https://kez.lat/rel/nats"
 PROPERTY_PRIMARY = "https://kez.lat/ns/primary"
 
@@ -202,7 +203,7 @@ class Registry:
             f'"sigchain_url":"{self._sigchain_prefix_json}{primary}",'
             f'"registered_at":"{_timestamp(record.registered_at)}","registration":'
         )
-        return start.encode() + record.envelope + b"}"
+        return b"".join((start.encode(), record.envelope, b',"proofs":', record.proofs, b"}"))
 
     def _jrd(self, record: Record, rels: set[str]) -> dict[str, Any]:
         primary = PublicKey(record.primary)
@@ -212,6 +213,7 @@ class Registry:
                 "type": "application/json",
                 "href": f"{self._facts.url}/v1/u/{record.handle}",
             },
+            {"rel": REL_PAGE, "type": "text/html", "href": f"{self._facts.url}/u/{record.handle}"},
             {"rel": REL_SIGCHAIN, "type": "application/jsonl", "href": self._sigchain_prefix + primary.hex},
             *({"rel": REL_NATS, "href": url} for url in self._facts.nats_urls),
         ]

@@ -6,6 +6,7 @@ never both stand. Peers verify all of it again. Rules of PROTOCOL 10.
 """
 
 import asyncio
+import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
@@ -31,6 +32,7 @@ from kezd.home.store.ports import NewEvent, SigchainStore, StoredHead
 from kezd.kez.envelope import EnvelopeKind, verify_envelope
 from kezd.kez.errors import ConflictError, KezError
 from kezd.kez.keys import PublicKey
+from kezd.kez.nostr_keys import NostrKey
 from kezd.kez.sigchain import Chain, Event, decode_event, decode_jsonl
 from kezd.kez.sigchain.chain import MAX_CHAIN
 
@@ -42,7 +44,18 @@ CACHED_BYTES = 4 * 1024 * 1024
 THREAD_ABOVE = 64 * 1024
 """Bytes of a chain above which it is verified off the event loop."""
 
-ALGORITHM = "ed25519"
+ALGORITHMS = ("ed25519", "nostr")
+_NOSTR_ADDRESS = b"kez-chain-address/nostr\x00"
+
+
+def chain_address(genesis: PublicKey) -> bytes:
+    """The 32 bytes that a key's chain is stored under: an ed25519 key itself, of a nostr key a hash.
+
+    The same 32 bytes may be a key of both kinds, which are two people.
+    """
+    if isinstance(genesis, NostrKey):
+        return hashlib.sha256(_NOSTR_ADDRESS + genesis.raw).digest()
+    return genesis.raw
 
 
 class ChainCache:
@@ -53,19 +66,20 @@ class ChainCache:
         self._chains: OrderedDict[bytes, Chain] = OrderedDict()
         self._bytes = 0
 
-    def get(self, genesis: bytes, head: StoredHead) -> Chain | None:
+    def get(self, address: bytes, head: StoredHead) -> Chain | None:
         """The chain if it is here and ends at that head."""
-        chain = self._chains.get(genesis)
+        chain = self._chains.get(address)
         if chain is None or chain.head is None or chain.head.hash != head.hash:
             return None
-        self._chains.move_to_end(genesis)
+        self._chains.move_to_end(address)
         return chain
 
     def put(self, chain: Chain) -> None:
         """Keep a chain, drop the longest unused ones."""
-        old = self._chains.pop(chain.genesis.raw, None)
+        address = chain_address(chain.genesis)
+        old = self._chains.pop(address, None)
         self._bytes += chain.size - (old.size if old else 0)
-        self._chains[chain.genesis.raw] = chain
+        self._chains[address] = chain
         while self._bytes > self._max_bytes and len(self._chains) > 1:
             _, dropped = self._chains.popitem(last=False)
             self._bytes -= dropped.size
@@ -102,20 +116,20 @@ class Sigchains:
 
     async def read(self, scope: Scope, _receive: Receive) -> Reply:
         """The chain as JSONL, with its head's hash as ETag; 404 when unknown."""
-        genesis = _genesis(scope)
-        head = await self._store.head(genesis.raw)
+        address = chain_address(_genesis(scope))
+        head = await self._store.head(address)
         if head is None:
             raise _unknown()
         if _matches(header(scope, b"if-none-match"), head):
             return Reply(304, b"", JSONL, (_etag(head),))
-        part, last = await self._store.read_part(genesis.raw, 0, head.seq, PART_BYTES)
-        rest = self._rest(genesis.raw, last, head.seq) if last < head.seq else None
+        part, last = await self._store.read_part(address, 0, head.seq, PART_BYTES)
+        rest = self._rest(address, last, head.seq) if last < head.seq else None
         return Reply(200, part, JSONL, (_etag(head), (b"cache-control", b"no-cache")), rest)
 
-    async def _rest(self, genesis: bytes, last: int, up_to: int) -> AsyncIterator[bytes]:
+    async def _rest(self, address: bytes, last: int, up_to: int) -> AsyncIterator[bytes]:
         """In parts, as fast as the reader takes them: a slow one must not hold 16 MiB of ours."""
         while last < up_to:
-            part, last = await self._store.read_part(genesis, last, up_to, PART_BYTES)
+            part, last = await self._store.read_part(address, last, up_to, PART_BYTES)
             yield part
 
     async def append(self, scope: Scope, receive: Receive) -> Reply:
@@ -123,16 +137,16 @@ class Sigchains:
         self._rate_limit.take(client_address(scope, self._trusted_proxies))
         genesis = _genesis(scope)
         event = _decode(await read_body(scope, receive))
-        head = await self._store.head(genesis.raw)
-        if await self._store.event_hash(genesis.raw, event.seq) == event.hash:
+        head = await self._store.head(chain_address(genesis))
+        if await self._store.event_hash(chain_address(genesis), event.seq) == event.hash:
             return json_reply(200, {"seq": event.seq, "hash": event.hash})
         if event.seq != (head.seq if head else 0) + 1 or event.prev != (head.hash if head else None):
             raise _conflict(head)
         chain = await self._verified(genesis, head, event)
-        new = NewEvent(event.seq, event.hash, event.encoded, chain.current.raw)
-        other = await self._store.append(genesis.raw, new)
+        new = NewEvent(event.seq, event.hash, event.encoded, chain_address(chain.current))
+        other = await self._store.append(chain_address(genesis), new)
         if other is not None:
-            if await self._store.event_hash(genesis.raw, event.seq) == event.hash:
+            if await self._store.event_hash(chain_address(genesis), event.seq) == event.hash:
                 return json_reply(200, {"seq": event.seq, "hash": event.hash})
             raise _conflict(other)
         self._cache.put(chain)
@@ -140,10 +154,10 @@ class Sigchains:
 
     async def _verified(self, genesis: PublicKey, head: StoredHead | None, event: Event) -> Chain:
         """The chain with the event at its end."""
-        signer = await self._store.current_of(genesis.raw) or genesis.raw
+        signer = await self._store.current_of(chain_address(genesis)) or chain_address(genesis)
         try:
             # Before the chain is looked at: a stranger's event must not cost a long chain's verification.
-            if verify_envelope(event.envelope, EnvelopeKind.SIGCHAIN_EVENT).raw != signer:
+            if chain_address(verify_envelope(event.envelope, EnvelopeKind.SIGCHAIN_EVENT)) != signer:
                 raise _bad(Slug.BAD_SIGNATURE, "the event is not signed by this chain's current key")
             chain = await self._chain(genesis, head)
             if chain.size + len(event.encoded) + 1 > MAX_CHAIN:
@@ -159,10 +173,10 @@ class Sigchains:
     async def _chain(self, genesis: PublicKey, head: StoredHead | None) -> Chain:
         if head is None:
             return Chain.empty(genesis)
-        cached = self._cache.get(genesis.raw, head)
+        cached = self._cache.get(chain_address(genesis), head)
         if cached is not None:
             return cached
-        stored = await self._store.read(genesis.raw)
+        stored = await self._store.read(chain_address(genesis))
         assert stored is not None, "a chain with a head has events"
         lines = stored[1]
         if len(lines) > THREAD_ABOVE:
@@ -174,7 +188,7 @@ class Sigchains:
     async def _long_chain(self, genesis: PublicKey, head: StoredHead, lines: bytes) -> Chain:
         """Seconds of a core for 500 bytes of request: once for each chain, and never two at a time."""
         async with self._long_chains:
-            chain = self._cache.get(genesis.raw, head)
+            chain = self._cache.get(chain_address(genesis), head)
             if chain is None:
                 chain = await asyncio.to_thread(decode_jsonl, lines, genesis)
                 self._cache.put(chain)
@@ -182,9 +196,12 @@ class Sigchains:
 
 
 def _genesis(scope: Scope) -> PublicKey:
-    if path_param(scope, "alg") != ALGORITHM:
-        raise _bad(Slug.BAD_REQUEST, f"the only algorithm served here is {ALGORITHM}")
+    algorithm = path_param(scope, "alg")
+    if algorithm not in ALGORITHMS:
+        raise _bad(Slug.BAD_REQUEST, f"the algorithms served here are {', '.join(ALGORITHMS)}")
     try:
+        if algorithm == "nostr":
+            return NostrKey.from_npub(path_param(scope, "key"))
         return PublicKey.from_hex(path_param(scope, "key"))
     except KezError as error:
         raise _bad(Slug.BAD_REQUEST, str(error)) from error

@@ -30,6 +30,7 @@ class EnvelopeKind(StrEnum):
     CLAIM = "claim"
     SIGCHAIN_EVENT = "sigchain_event"
     HANDLE_REGISTRATION = "handle_registration"
+    PROFILE_PROOFS = "profile_proofs"
 
     @property
     def payload_type(self) -> str:
@@ -41,6 +42,7 @@ _PAYLOAD_TYPES: Final = {
     EnvelopeKind.CLAIM: "kez.claim",
     EnvelopeKind.SIGCHAIN_EVENT: "kez.sigchain.event",
     EnvelopeKind.HANDLE_REGISTRATION: "kez.chat.handle_registration",
+    EnvelopeKind.PROFILE_PROOFS: "kez.chat.profile_proofs",
 }
 
 

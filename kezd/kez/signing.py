@@ -45,6 +45,7 @@ class KeyUse:
 
 SIGNATURE_KINDS: Final = (
     KeyUse("registration", "kez.chat.handle_registration", b"", "identity service, at registration"),
+    KeyUse("profile_proofs", "kez.chat.profile_proofs", b"", "claims service, what one is found by"),
     KeyUse("claim", "kez.claim", b"", "claims service, with a fresh confirmation"),
     KeyUse("sigchain_event", "kez.sigchain.event", b"", "identity service, with a fresh confirmation"),
     KeyUse(
@@ -88,6 +89,14 @@ class Signer:
             EnvelopeError: the payload is of another type, or of another primary.
         """
         return self._envelope(EnvelopeKind.HANDLE_REGISTRATION, payload)
+
+    def profile_proofs(self, payload: dict[str, Any]) -> Envelope:
+        """Sign the list of subjects to be found by.
+
+        Raises:
+            EnvelopeError: the payload is of another type, or of another primary.
+        """
+        return self._envelope(EnvelopeKind.PROFILE_PROOFS, payload)
 
     def claim(self, payload: dict[str, Any]) -> Envelope:
         """Sign a claim.

@@ -11,17 +11,20 @@ import pytest
 
 from kezd.home.store.ports import (
     NewEvent,
+    ProfileStore,
     Record,
     Registered,
     RegistryStore,
     SessionStore,
     SigchainStore,
     StoredHead,
+    StoredProfile,
     StoredSession,
     TagKeyStore,
 )
 from kezd.home.store.registry_sqlite import (
     REGISTRY_MIGRATIONS,
+    SqliteProfileStore,
     SqliteRegistryStore,
     SqliteSessionStore,
     SqliteTagKeyStore,
@@ -36,6 +39,7 @@ class Stores:
     sessions: SessionStore
     tag_keys: TagKeyStore
     sigchains: SigchainStore
+    profiles: ProfileStore
 
 
 @asynccontextmanager
@@ -50,6 +54,7 @@ async def sqlite_stores(directory):
             SqliteSessionStore(home),
             SqliteTagKeyStore(home),
             SqliteSigchainStore(chains),
+            SqliteProfileStore(home),
         )
 
 
@@ -240,3 +245,30 @@ def test_the_first_key_of_a_day_stays(run):
 
     run(write)
     run(read)
+
+
+def profile(created_at, *subjects):
+    return StoredProfile(f"{created_at}{subjects}".encode(), created_at, subjects)
+
+
+def test_the_newest_profile_counts_and_is_found_by_its_subjects(run):
+    async def test(stores):
+        for number, name in enumerate(("alice", "bobby"), 1):
+            await stores.registry.register(record(name, number))
+        assert await stores.profiles.get("alice") is None
+        assert (await stores.registry.by_handle("alice")).proofs == b"[]"
+        first, second = profile(10, "dns:a.test", "github:alice"), profile(20, "github:alice")
+        assert await stores.profiles.put("alice", first)
+        assert await stores.profiles.put("alice", first), "the same again"
+        assert (await stores.registry.by_handle("alice")).proofs == b'["dns:a.test","github:alice"]'
+        assert await stores.profiles.put("alice", second)
+        assert not await stores.profiles.put("alice", profile(20, "dns:other.test"))
+        assert not await stores.profiles.put("alice", first)
+        assert await stores.profiles.get("alice") == second
+        assert (await stores.registry.by_primary(key(1))).proofs == b'["github:alice"]'
+        assert await stores.profiles.by_subject("dns:a.test", 16) == []
+        await stores.profiles.put("bobby", profile(5, "github:alice"))
+        assert await stores.profiles.by_subject("github:alice", 16) == ["alice", "bobby"]
+        assert await stores.profiles.by_subject("github:alice", 1) == ["alice"]
+
+    run(test)

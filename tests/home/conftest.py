@@ -12,11 +12,12 @@ from starlette.routing import Router
 from kezd.home.app import open_home
 from kezd.home.http_wire import Edge
 from kezd.home.metrics import Metrics
+from kezd.home.profiles import Profiles
 from kezd.home.rate_limit import RateLimit
 from kezd.home.registry import PublicFacts, Registry
 from kezd.home.settings import Address, Role, Settings
 from kezd.home.sigchains import ChainCache, Sigchains
-from kezd.home.store.registry_sqlite import REGISTRY_MIGRATIONS, SqliteRegistryStore
+from kezd.home.store.registry_sqlite import REGISTRY_MIGRATIONS, SqliteProfileStore, SqliteRegistryStore
 from kezd.home.store.sigchain_sqlite import SIGCHAIN_MIGRATIONS, SqliteSigchainStore
 from kezd.home.store.sqlite import SqliteFile
 from kezd.runtime.clock import SystemClock
@@ -66,9 +67,12 @@ class Site:
         registry = Registry(self.registry_store, facts, limit, self._trusted, self.clock, metrics)
         self.cache = ChainCache()
         chains = Sigchains(self.sigchain_store, self.cache, limit, self._trusted, metrics)
-        self.app = Edge(
-            Router([*registry.routes(), *chains.routes()], redirect_slashes=False), metrics, bytes
-        )
+        profiles = Profiles(
+            self.registry_store, SqliteProfileStore(first), self.sigchain_store, "kez.test", "https://kez.test",
+            limit, self._trusted, self.clock, metrics,
+        )  # fmt: skip
+        routes = [*registry.routes(), *profiles.routes(), *chains.routes()]
+        self.app = Edge(Router(routes, redirect_slashes=False), metrics, bytes)
 
     def request(self, method, path, *, client=("203.0.113.1", 1), **options):
         async def ask():

@@ -34,6 +34,7 @@ def test_register_answers_201_with_the_record_and_lookups_give_the_same(site):
         "sigchain_url": f"https://chains.test/v1/sigchains/ed25519/{alice.public.hex}",
         "registered_at": "2027-01-15T08:00:00Z",
         "registration": json.loads(alice.registration("kez.test", NOW)),
+        "proofs": [],
     }
     for path in (
         "/v1/u/alice",
@@ -169,6 +170,7 @@ def test_webfinger(site):
     assert jrd["aliases"] == [alice.public.primary]
     assert {link["rel"].rpartition("/")[2]: link["href"] for link in jrd["links"]} == {
         "record": "https://kez.test/v1/u/alice",
+        "profile-page": "https://kez.test/u/alice",
         "sigchain": f"https://chains.test/v1/sigchains/ed25519/{alice.public.hex}",
         "nats": "nats://n.test",
     }

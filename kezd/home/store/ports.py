@@ -15,13 +15,39 @@ class Record:
     """One registered handle.
 
     `primary` is the 32-byte ed25519 key, `envelope` the JCS bytes of the signed registration,
-    `registered_at` unix seconds of home's clock.
+    `registered_at` unix seconds of home's clock. `proofs` is the JSON array of the subjects to be found by.
     """
 
     handle: str
     primary: bytes
     envelope: bytes
     registered_at: int
+    proofs: bytes = b"[]"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProfile:
+    """What somebody wants to be found by: the JCS envelope, its signed date (unix seconds), its subjects."""
+
+    envelope: bytes
+    created_at: int
+    subjects: tuple[str, ...]
+
+
+class ProfileStore(Protocol):
+    """The newest profile of each handle, and handles by subject."""
+
+    async def put(self, handle: str, profile: StoredProfile) -> bool:
+        """Keep it if it is newer than what is there (or the same again); whether it is what counts now."""
+        ...
+
+    async def get(self, handle: str) -> StoredProfile | None:
+        """The profile of a handle."""
+        ...
+
+    async def by_subject(self, subject: str, limit: int) -> list[str]:
+        """Handles that say they are that subject, in the order of their names."""
+        ...
 
 
 class Registered(Enum):

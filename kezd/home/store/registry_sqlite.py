@@ -2,7 +2,9 @@
 
 import sqlite3
 
-from kezd.home.store.ports import Record, Registered, StoredSession
+import msgspec
+
+from kezd.home.store.ports import Record, Registered, StoredProfile, StoredSession
 from kezd.home.store.sqlite import SqliteFile
 
 REGISTRY_MIGRATIONS = (
@@ -23,10 +25,27 @@ REGISTRY_MIGRATIONS = (
         key BLOB NOT NULL CHECK (length(key) = 32)
     ) STRICT;
     """,
+    """
+    CREATE TABLE profiles (
+        handle TEXT NOT NULL PRIMARY KEY REFERENCES handles (handle),
+        envelope BLOB NOT NULL,
+        created_at INTEGER NOT NULL,
+        proofs BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE proofs (
+        subject TEXT NOT NULL,
+        handle TEXT NOT NULL,
+        PRIMARY KEY (subject, handle)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX proofs_of ON proofs (handle);
+    """,
 )
-_COLUMNS = "handle, primary_key, envelope, registered_at"
-_BY_HANDLE = f"SELECT {_COLUMNS} FROM handles WHERE handle = ?"  # noqa: S608 - a constant
-_BY_PRIMARY = f"SELECT {_COLUMNS} FROM handles WHERE primary_key = ?"  # noqa: S608 - a constant
+_SELECT = (
+    "SELECT h.handle, h.primary_key, h.envelope, h.registered_at, coalesce(p.proofs, X'5B5D')"
+    " FROM handles h LEFT JOIN profiles p ON p.handle = h.handle"
+)
+_BY_HANDLE = f"{_SELECT} WHERE h.handle = ?"
+_BY_PRIMARY = f"{_SELECT} WHERE h.primary_key = ?"
 
 
 class SqliteRegistryStore:
@@ -67,6 +86,51 @@ class SqliteRegistryStore:
         """Rows are never deleted, so the last rowid is the count."""
         row = self._file.row("SELECT max(rowid) FROM handles")
         return int(row[0] or 0) if row else 0
+
+
+class SqliteProfileStore:
+    """`ProfileStore` on SQLite."""
+
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
+
+    async def put(self, handle: str, profile: StoredProfile) -> bool:
+        """One transaction: compare the date, replace the row and its subjects."""
+        proofs = msgspec.json.encode(profile.subjects)
+
+        def change(connection: sqlite3.Connection) -> bool:
+            known = connection.execute(
+                "SELECT created_at, envelope FROM profiles WHERE handle = ?", (handle,)
+            ).fetchone()
+            if known is not None and profile.created_at <= known[0]:
+                return bool(known[1] == profile.envelope)
+            connection.execute(
+                "INSERT INTO profiles (handle, envelope, created_at, proofs) VALUES (?, ?, ?, ?) ON CONFLICT DO"
+                " UPDATE SET envelope = excluded.envelope, created_at = excluded.created_at, proofs = excluded.proofs",
+                (handle, profile.envelope, profile.created_at, proofs),
+            )
+            connection.execute("DELETE FROM proofs WHERE handle = ?", (handle,))
+            connection.executemany(
+                "INSERT INTO proofs (subject, handle) VALUES (?, ?)",
+                [(subject, handle) for subject in profile.subjects],
+            )
+            return True
+
+        return await self._file.write(change)
+
+    async def get(self, handle: str) -> StoredProfile | None:
+        """One select on the primary key."""
+        row = self._file.row("SELECT envelope, created_at, proofs FROM profiles WHERE handle = ?", (handle,))
+        if row is None:
+            return None
+        return StoredProfile(row[0], row[1], msgspec.json.decode(row[2], type=tuple[str, ...]))
+
+    async def by_subject(self, subject: str, limit: int) -> list[str]:
+        """One select on the primary key."""
+        rows = self._file.rows(
+            "SELECT handle FROM proofs WHERE subject = ? ORDER BY handle LIMIT ?", (subject, limit)
+        )
+        return [str(row[0]) for row in rows]
 
 
 class SqliteSessionStore:
