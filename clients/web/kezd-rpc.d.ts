@@ -80,7 +80,7 @@ export interface BackupContents {
   newest_message_at: number | null;
 }
 
-/** Where to, and what seals it. */
+/** Where to (`path` or `file`), and what seals it. */
 export interface BackupCreateParams {
   /** Remembered for 24 h with the result; 1 to 128 characters. */
   idempotency_key?: string | null;
@@ -88,8 +88,10 @@ export interface BackupCreateParams {
   dry_run?: boolean;
   /** Wanted: `$/progress` notifications that carry this token. */
   progress_token?: string | number | null;
-  /** Absolute; written beside it and renamed when it is whole. */
-  path: string;
+  /** Absolute; written beside it and renamed when it is whole. A peer that runs as a service may not write to the person's directories: send an open file then. */
+  path?: string | null;
+  /** An open file or pipe that comes along with the line. */
+  file?: Descriptor | null;
   /** At least 10 characters; needed to restore, and nobody can help who has lost it. */
   passphrase: string;
   /** Overwrite a file of that name. */
@@ -104,8 +106,10 @@ export interface BackupRestoreParams {
   dry_run?: boolean;
   /** Wanted: `$/progress` notifications that carry this token. */
   progress_token?: string | number | null;
-  /** Absolute. */
-  path: string;
+  /** Absolute; or `file`. */
+  path?: string | null;
+  /** An open file or pipe that comes along with the line. */
+  file?: Descriptor | null;
   /** Of the backup. */
   passphrase: string;
   /** For the new vault, on a machine without a keyring. */
@@ -121,17 +125,19 @@ export interface BackupRestoreResult {
 
 /** A backup that was made, or looked through. */
 export interface BackupResult {
-  path: string;
+  path: string | null;
   bytes: number;
   contents: BackupContents;
 }
 
-/** Which file to look through. */
+/** Which file (`path` or `file`) to look through. */
 export interface BackupVerifyParams {
   /** Wanted: `$/progress` notifications that carry this token. */
   progress_token?: string | number | null;
   /** Absolute. */
-  path: string;
+  path?: string | null;
+  /** An open file or pipe that comes along with the line. */
+  file?: Descriptor | null;
   passphrase: string;
 }
 
@@ -387,7 +393,7 @@ export interface EventNotice {
   event: Record<string, unknown>;
 }
 
-/** Where to write a person's own data, readable and not encrypted. */
+/** Where to write a person's own data (`path` or `file`): a tar archive, readable and not encrypted. */
 export interface ExportCreateParams {
   /** Remembered for 24 h with the result; 1 to 128 characters. */
   idempotency_key?: string | null;
@@ -395,15 +401,15 @@ export interface ExportCreateParams {
   dry_run?: boolean;
   /** Wanted: `$/progress` notifications that carry this token. */
   progress_token?: string | number | null;
-  /** Absolute; nothing may be there. */
-  path: string;
-  /** One tar file instead of a directory. */
-  tar?: boolean;
+  /** Absolute; nothing may be there. A peer that runs as a service may not write everywhere: see `file`. */
+  path?: string | null;
+  /** An open file or pipe that comes along with the line. */
+  file?: Descriptor | null;
 }
 
 /** What was written. */
 export interface ExportResult {
-  path: string;
+  path: string | null;
   files: number;
   messages: number;
   conversations: number;
@@ -826,7 +832,7 @@ export interface WordsResult {
 export interface Methods {
   /** Begin a connection: versions, profile, limits. Scope: read. */
   "session.initialize": { params: InitializeParams; result: InitializeResult };
-  /** Open the vault of a locked profile. Scope: chat. */
+  /** Open the vault of a locked profile. Scope: full. */
   "session.unlock": { params: UnlockParams; result: StateResult };
   /** Stop a call of this connection; it answers `cancelled`, or its result when it was done already. Scope: read. */
   "rpc.cancel": { params: CancelParams; result: CancelResult };
@@ -838,19 +844,19 @@ export interface Methods {
   "daemon.health": { params: Empty; result: HealthResult };
   /** Look for what is wrong, with a fix for each finding. Scope: read. */
   "daemon.doctor": { params: Empty; result: DoctorResult };
-  /** Stop the daemon cleanly. Scope: chat. */
+  /** Stop the daemon cleanly. Scope: full. */
   "daemon.shutdown": { params: Empty; result: Done };
   /** The identity of this profile. Scope: read. */
   "identity.show": { params: Empty; result: IdentityResult };
-  /** Make a key; returns the recovery words to be written on paper. Scope: chat. */
+  /** Make a key; returns the recovery words to be written on paper. Scope: full. */
   "identity.create": { params: IdentityCreateParams; result: IdentityCreateResult };
-  /** Prove that the words were written down. Scope: chat. */
+  /** Prove that the words were written down. Scope: full. */
   "identity.confirm": { params: IdentityConfirmParams; result: IdentityResult };
-  /** Register a handle and publish the sigchain. Scope: chat. */
+  /** Register a handle and publish the sigchain. Scope: full. */
   "identity.register": { params: IdentityRegisterParams; result: IdentityResult };
-  /** Bring an identity back from its words; other installations become superseded. Scope: chat. */
+  /** Bring an identity back from its words; other installations become superseded. Scope: full. */
   "identity.restore": { params: IdentityRestoreParams; result: IdentityResult };
-  /** Show the recovery words again, after a fresh unlock. Scope: chat. */
+  /** Show the recovery words again, after a fresh unlock. Scope: full. */
   "identity.words": { params: IdentityWordsParams; result: WordsResult };
   /** Resolve a handle, verify it, trust it on first use. Scope: chat. */
   "contacts.add": { params: ContactAddParams; result: Contact };
@@ -864,9 +870,9 @@ export interface Methods {
   "contacts.accept": { params: ContactRefMutation; result: Contact };
   /** Drop what this contact sends from now on. Scope: chat. */
   "contacts.block": { params: ContactRefMutation; result: Contact };
-  /** Answer an alarm: trust the new key, or keep the old one. Scope: chat. */
+  /** Answer an alarm: trust the new key, or keep the old one. Scope: full. */
   "contacts.decide": { params: ContactDecideParams; result: Contact };
-  /** Remember whether the safety words matched. Scope: chat. */
+  /** Remember whether the safety words matched. Scope: full. */
   "contacts.verify": { params: ContactVerifyParams; result: Contact };
   /** Queue a text message. Scope: chat. */
   "chat.send": { params: SendParams; result: SendResult };

@@ -213,17 +213,23 @@ class Backup:
     def __init__(self, call: Callable[..., Any]) -> None:
         self._call = call
 
-    def create(self, **params: Unpack[s.BackupCreateParams]) -> s.BackupResult:
+    def create(
+        self, *, descriptors: Sequence[int] = (), **params: Unpack[s.BackupCreateParams]
+    ) -> s.BackupResult:
         """Write the profile, keys and all, to a file sealed with a passphrase."""
-        return cast("s.BackupResult", self._call("backup.create", **params))
+        return cast("s.BackupResult", self._call("backup.create", descriptors=descriptors, **params))
 
-    def verify(self, **params: Unpack[s.BackupVerifyParams]) -> s.BackupResult:
+    def verify(
+        self, *, descriptors: Sequence[int] = (), **params: Unpack[s.BackupVerifyParams]
+    ) -> s.BackupResult:
         """Look through a backup to its last byte, and say what is in it."""
-        return cast("s.BackupResult", self._call("backup.verify", **params))
+        return cast("s.BackupResult", self._call("backup.verify", descriptors=descriptors, **params))
 
-    def restore(self, **params: Unpack[s.BackupRestoreParams]) -> s.BackupRestoreResult:
+    def restore(
+        self, *, descriptors: Sequence[int] = (), **params: Unpack[s.BackupRestoreParams]
+    ) -> s.BackupRestoreResult:
         """Bring a backup into an empty profile, as another installation that is not live yet."""
-        return cast("s.BackupRestoreResult", self._call("backup.restore", **params))
+        return cast("s.BackupRestoreResult", self._call("backup.restore", descriptors=descriptors, **params))
 
 
 class Export:
@@ -234,9 +240,11 @@ class Export:
     def __init__(self, call: Callable[..., Any]) -> None:
         self._call = call
 
-    def create(self, **params: Unpack[s.ExportCreateParams]) -> s.ExportResult:
+    def create(
+        self, *, descriptors: Sequence[int] = (), **params: Unpack[s.ExportCreateParams]
+    ) -> s.ExportResult:
         """Write conversations, contacts, identity and sigchain to files that need no kezd. Not encrypted."""
-        return cast("s.ExportResult", self._call("export.create", **params))
+        return cast("s.ExportResult", self._call("export.create", descriptors=descriptors, **params))
 
 
 class Profiles:

@@ -5,6 +5,8 @@ Made from the table of methods by `make contract ANNOUNCE=1`: do not edit.
 
 from typing import NotRequired, TypedDict
 
+from kezd.client.shapes.base import Descriptor
+
 
 class BackupContents(TypedDict):
     """What a backup holds."""
@@ -27,7 +29,7 @@ class BackupContents(TypedDict):
 
 
 class BackupCreateParams(TypedDict):
-    """Where to, and what seals it."""
+    """Where to (`path` or `file`), and what seals it."""
 
     idempotency_key: NotRequired[str | None]
     """Remembered for 24 h with the result; 1 to 128 characters."""
@@ -35,8 +37,10 @@ class BackupCreateParams(TypedDict):
     """Check everything, change nothing."""
     progress_token: NotRequired[str | int | None]
     """Wanted: `$/progress` notifications that carry this token."""
-    path: str
-    """Absolute; written beside it and renamed when it is whole."""
+    path: NotRequired[str | None]
+    """Absolute; written beside it and renamed when it is whole. A peer that runs as a service may not write to the person's directories: send an open file then."""
+    file: NotRequired[Descriptor | None]
+    """An open file or pipe that comes along with the line."""
     passphrase: str
     """At least 10 characters; needed to restore, and nobody can help who has lost it."""
     replace: NotRequired[bool]
@@ -52,8 +56,10 @@ class BackupRestoreParams(TypedDict):
     """Check everything, change nothing."""
     progress_token: NotRequired[str | int | None]
     """Wanted: `$/progress` notifications that carry this token."""
-    path: str
-    """Absolute."""
+    path: NotRequired[str | None]
+    """Absolute; or `file`."""
+    file: NotRequired[Descriptor | None]
+    """An open file or pipe that comes along with the line."""
     passphrase: str
     """Of the backup."""
     vault_passphrase: NotRequired[str | None]
@@ -71,23 +77,25 @@ class BackupRestoreResult(TypedDict):
 class BackupResult(TypedDict):
     """A backup that was made, or looked through."""
 
-    path: str
+    path: str | None
     bytes: int
     contents: BackupContents
 
 
 class BackupVerifyParams(TypedDict):
-    """Which file to look through."""
+    """Which file (`path` or `file`) to look through."""
 
     progress_token: NotRequired[str | int | None]
     """Wanted: `$/progress` notifications that carry this token."""
-    path: str
+    path: NotRequired[str | None]
     """Absolute."""
+    file: NotRequired[Descriptor | None]
+    """An open file or pipe that comes along with the line."""
     passphrase: str
 
 
 class ExportCreateParams(TypedDict):
-    """Where to write a person's own data, readable and not encrypted."""
+    """Where to write a person's own data (`path` or `file`): a tar archive, readable and not encrypted."""
 
     idempotency_key: NotRequired[str | None]
     """Remembered for 24 h with the result; 1 to 128 characters."""
@@ -95,16 +103,16 @@ class ExportCreateParams(TypedDict):
     """Check everything, change nothing."""
     progress_token: NotRequired[str | int | None]
     """Wanted: `$/progress` notifications that carry this token."""
-    path: str
-    """Absolute; nothing may be there."""
-    tar: NotRequired[bool]
-    """One tar file instead of a directory."""
+    path: NotRequired[str | None]
+    """Absolute; nothing may be there. A peer that runs as a service may not write everywhere: see `file`."""
+    file: NotRequired[Descriptor | None]
+    """An open file or pipe that comes along with the line."""
 
 
 class ExportResult(TypedDict):
     """What was written."""
 
-    path: str
+    path: str | None
     files: int
     messages: int
     conversations: int
