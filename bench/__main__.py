@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import history, home, messages, rpc, startup
+from bench import events, history, home, messages, rpc, startup
 from bench.machine import Machine
 from bench.scale import FULL, QUICK, Scale
 from bench.table import Table
@@ -20,6 +20,7 @@ from bench.table import Table
 BENCHES: Mapping[str, Callable[[Scale], list[Table]]] = {
     "messages": messages.measure,
     "rpc": rpc.measure,
+    "events": events.measure,
     "startup": startup.measure,
     "home": home.measure,
     "history": history.measure,

@@ -23,6 +23,11 @@ class Scale:
     """Messages in the large database."""
     pages: int
     """Pages read in each database."""
+    events: int
+    """Deliveries of one round of events, to all subscribers together; at least `events_least` events."""
+    events_least: int
+    events_singles: int
+    """Events of one round of one at a time."""
 
 
 FULL = Scale(
@@ -34,6 +39,9 @@ FULL = Scale(
     identities=1_000,
     history=1_000_000,
     pages=400,
+    events=300_000,
+    events_least=6_000,
+    events_singles=200,
 )
 QUICK = Scale(
     rounds=1,
@@ -44,4 +52,7 @@ QUICK = Scale(
     identities=60,
     history=50_000,
     pages=50,
+    events=6_000,
+    events_least=512,
+    events_singles=20,
 )

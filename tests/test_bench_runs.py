@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 TABLES = {
     "messages": 2,
     "rpc": 1,
+    "events": 3,
     "startup": 3,
     "home": 3,
     "history": 1,
