@@ -14,19 +14,30 @@ import trio
 
 from kezd.api.types import Check
 from kezd.daemon.open_profile import OpenProfile
-from kezd.errors import KezdError
+from kezd.errors import AccessError, KezdError
 from kezd.net.home.http import Http
 from kezd.rpc.ports import ProfileState
 from kezd.runtime.clock import Clock
 from kezd.runtime.config import Config
+from kezd.runtime.logs import FILE_BYTES, FILES_KEPT
 from kezd.runtime.paths import Paths
+from kezd.runtime.settings import VaultSource
 from kezd.runtime.transport import LinkState
+from kezd.store.database import Transaction
+from kezd.store.vault import Vault, WrapKind
 
 MIB: Final = 1024 * 1024
 DISK_ROOM: Final = 200 * MIB
 CLOCK_TOLERANCE: Final = 120.0
 """Seconds; a home refuses registrations dated further off than five minutes."""
 HOME_SECONDS: Final = 5.0
+CHECKED_BYTES: Final = 128 * MIB
+"""Largest database that is looked through: below a second."""
+HOLDERS: Final = {
+    WrapKind.KEYRING: "the system's keyring",
+    WrapKind.CREDENTIAL: "a systemd credential",
+    WrapKind.PASSPHRASE: "a passphrase",
+}
 
 
 async def examine(
@@ -35,12 +46,16 @@ async def examine(
     state: ProfileState,
     trouble: KezdError | None,
     opened: OpenProfile | None,
+    vault: Vault,
     clock: Clock,
     version: str,
 ) -> list[Check]:
     """Every check, the cheap ones first."""
     checks = await trio.to_thread.run_sync(_files, paths)
-    checks.append(_vault(state, trouble, config))
+    checks.append(_vault(state, trouble, vault.kind))
+    checks += await _keyring(state, vault, config)
+    if opened is not None:
+        checks.append(await _database(opened))
     url = config.home.url
     if opened is not None:
         url = (await opened.identity.show()).home_url or url
@@ -58,6 +73,7 @@ def _files(paths: Paths) -> list[Check]:
         _socket(paths.socket),
         *map(_private, (paths.data, paths.state, paths.runtime)),
         _disk(paths.data),
+        _log(paths.log_file),
     ]
 
 
@@ -102,11 +118,56 @@ def _disk(directory: Path) -> Check:
     )
 
 
-def _vault(state: ProfileState, trouble: KezdError | None, config: Config) -> Check:
-    source = config.vault.source.value
+def _log(path: Path) -> Check:
+    files = [path, *(path.with_name(f"{path.name}.{n}") for n in range(1, FILES_KEPT + 1))]
+    size = sum(file.stat().st_size for file in files if file.exists())
+    fine = size <= 2 * (FILES_KEPT + 1) * FILE_BYTES
+    return Check(
+        name="log",
+        ok=fine,
+        found=f"{size / MIB:.1f} MiB in {path.parent}",
+        fix="" if fine else f"it should rotate; move {path} away and restart kezd",
+    )
+
+
+async def _keyring(state: ProfileState, vault: Vault, config: Config) -> list[Check]:
+    """Whether the keyring answers, where it holds this vault's key or would hold a new one's."""
+    wanted = config.vault.source in (VaultSource.AUTO, VaultSource.KEYRING)
+    if vault.kind is not WrapKind.KEYRING and not (state is ProfileState.EMPTY and wanted):
+        return []
+    try:
+        await vault.ask_keyring()
+    except AccessError as error:
+        needed = vault.kind is WrapKind.KEYRING or config.vault.source is VaultSource.KEYRING
+        found = error.message if needed else f"{error.message}; a passphrase will hold the key instead"
+        return [Check(name="keyring", ok=not needed, found=found, fix=error.hint if needed else "")]
+    return [Check(name="keyring", ok=True, found="answers, and is open")]
+
+
+async def _database(opened: OpenProfile) -> Check:
+    """Its structure, as far as that takes no more than a moment."""
+
+    def look(tx: Transaction) -> str:
+        bytes_used = 1
+        for pragma in ("PRAGMA page_count", "PRAGMA page_size"):
+            [value] = tx.one(pragma) or (0,)
+            bytes_used *= int(value)  # SQLCipher answers one of them as a text
+        if bytes_used > CHECKED_BYTES:
+            return f"{bytes_used // MIB} MiB, too large to look through while it is used"
+        [found] = tx.one("PRAGMA quick_check(1)") or ("no answer",)
+        return f"{bytes_used / MIB:.1f} MiB, sound" if found == "ok" else f"DAMAGED: {found}"
+
+    found = await opened.db.read(look)
+    fine = not found.startswith("DAMAGED")
+    fix = "" if fine else "kez backup create FILE while it still answers, then restore into a new profile"
+    return Check(name="database", ok=fine, found=found, fix=fix)
+
+
+def _vault(state: ProfileState, trouble: KezdError | None, kind: WrapKind | None) -> Check:
     match state:
         case ProfileState.OPEN:
-            return Check(name="vault", ok=True, found=f"open (source {source})")
+            held = "?" if kind is None else HOLDERS[kind]
+            return Check(name="vault", ok=True, found=f"open, its key is held by {held}")
         case ProfileState.EMPTY:
             return Check(
                 name="vault",

@@ -296,8 +296,8 @@ def test_doctor_is_content_with_a_healthy_peer(peer, tmp_path):
     while (done := peer.run_kez("doctor", "--json")).returncode and time.monotonic() < deadline:
         time.sleep(0.05)
     assert done.returncode == 0, done.stdout
-    assert {c["name"] for c in json.loads(done.stdout)["checks"]} == {
-        "socket", "permissions", "disk", "vault", "home", "clock", "identity", "link",
+    assert {c["name"] for c in json.loads(done.stdout)["checks"]} - {"service", "linger"} == {
+        "version", "socket", "permissions", "disk", "log", "vault", "database", "home", "clock", "identity", "link",
     }  # fmt: skip
 
 

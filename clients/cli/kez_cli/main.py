@@ -82,9 +82,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "notify": ("notify",),
     "peer": (
         "status",
-        "doctor",
         "version",
     ),
+    "doctor": ("doctor",),
     "service": ("service",),
     "profiles": ("profile",),
     "backup": ("backup", "export"),
@@ -103,6 +103,7 @@ TITLES = {
     "chat": "Conversations",
     "notify": "Conversations",
     "peer": "This kezd",
+    "doctor": "This kezd",
     "service": "This kezd",
     "report": "This kezd",
     "profiles": "This kezd",

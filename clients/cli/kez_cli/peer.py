@@ -1,4 +1,4 @@
-"""status, doctor, version: the daemon itself."""
+"""status, version: the daemon itself."""
 
 from kez_cli.command import Command, no_arguments
 from kez_cli.context import Context, Json
@@ -6,7 +6,7 @@ from kez_cli.default_profile import DEFAULT
 from kez_cli.terminal import show
 from kezd import __version__
 from kezd.client.sync import Client
-from kezd.errors import KezdError, Slug, UnavailableError
+from kezd.errors import KezdError
 
 NEXT = {
     "none": "kez register HANDLE, or kez restore",
@@ -58,27 +58,6 @@ def _link(context: Context, link: Json) -> str:
     return "  ".join(parts)
 
 
-def doctor(context: Context) -> int:
-    """Look for what is wrong; exit code 1 when something is."""
-    try:
-        with context.connect() as client:
-            checks = client.call("daemon.doctor")["checks"]
-    except UnavailableError as error:
-        if error.slug is not Slug.NOT_RUNNING:
-            raise
-        checks = [{"name": "daemon", "ok": False, "found": error.message, "fix": error.hint}]
-    if context.json:
-        context.print_json({"checks": checks})
-    else:
-        terminal = context.terminal
-        for check in checks:
-            mark = terminal.good("ok ") if check["ok"] else terminal.bad("BAD")
-            terminal.line(f"{mark} {check['name']:<12} {show(check['found'])}")
-            if not check["ok"] and check.get("fix"):
-                terminal.line(f"    fix: {show(check['fix'])}")
-    return 0 if all(check["ok"] for check in checks) else 1
-
-
 def version(context: Context) -> int:
     """Version of kez, and of the daemon if it runs."""
     daemon: Json | None
@@ -102,12 +81,5 @@ def version(context: Context) -> int:
 
 COMMANDS = (
     Command("status", status, "state of the peer and its links", "  kez status --json", no_arguments),
-    Command(
-        "doctor",
-        doctor,
-        "look for what is wrong, with a fix for each finding",
-        "  kez doctor",
-        no_arguments,
-    ),
     Command("version", version, "versions of kez and kezd", "  kez version", no_arguments),
 )

@@ -3,5 +3,6 @@
 from kezd.store.vault.keyring_store import KeyStore, SystemKeyring
 from kezd.store.vault.record import VaultRecord
 from kezd.store.vault.vault import Vault
+from kezd.store.vault.vault_file import WrapKind
 
-__all__ = ["KeyStore", "SystemKeyring", "Vault", "VaultRecord"]
+__all__ = ["KeyStore", "SystemKeyring", "Vault", "VaultRecord", "WrapKind"]

@@ -72,6 +72,19 @@ class Vault:
         self._one_thread = trio.CapacityLimiter(1)
         self._wrapping: Wrapping | None = None
 
+    @property
+    def kind(self) -> WrapKind | None:
+        """What really holds the key of this open vault, whatever the setting asks of new ones; None while closed."""
+        return None if self._wrapping is None else self._wrapping.kind
+
+    async def ask_keyring(self, patience: float = KEYRING_PATIENCE) -> None:
+        """Whether the system's keyring answers.
+
+        Raises:
+            AccessError: `keyring_missing`, `keyring_locked`.
+        """
+        await self._ask_keyring(lambda: self._keyring.get(self._entry_name("doctor")), patience)
+
     async def exists(self) -> bool:
         """Whether there is a vault file."""
         return await trio.Path(self._path).exists()
