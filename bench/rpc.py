@@ -1,9 +1,10 @@
-"""Cheap calls on the socket of a live peer, beside a bare echo: what the RPC itself costs."""
+"""Calls on the socket: cheap ones beside a bare echo, the same on a busy peer, and the dispatcher alone."""
 
 import tempfile
 from functools import partial
 from pathlib import Path
 
+from bench import busy, dispatcher
 from bench.figures import Sample, interleave
 from bench.people import open_alone
 from bench.processes import Child, run
@@ -18,6 +19,11 @@ CONNECTIONS = {"KEZD_RPC_CONNECTIONS": "64"}
 
 
 def measure(scale: Scale) -> list[Table]:
+    """What the RPC costs, what load makes of it, and what jsonrpcserver's part is."""
+    return [_cheap(scale), *busy.measure(scale), *dispatcher.measure(scale)]
+
+
+def _cheap(scale: Scale) -> Table:
     """Round trips with one client and with fifty."""
     with tempfile.TemporaryDirectory(prefix="kezd-bench-") as directory:
         echo_socket = str(Path(directory) / "echo.sock")
@@ -43,17 +49,15 @@ def measure(scale: Scale) -> list[Table]:
         ]
         ours, bare = found[f"{method} {CROWD}"], found[f"{ECHO} {CROWD}"]
         rows.append(Row(f"{method}, {CROWD} clients", ours["rate"], bare["rate"], "calls/s", must, aim))
-    return [
-        Table(
-            "RPC: cheap calls",
-            rows,
-            [
-                f"Each client has one call at a time; {scale.calls_seconds:g} s a cell, median of {scale.rounds} rounds."
-                " The load is one process for itself. Baseline: JSON lines with Trio and msgspec, 30 lines,"
-                " decoding each request and encoding a constant."
-            ],
-        )
-    ]
+    return Table(
+        "RPC: cheap calls",
+        rows,
+        [
+            f"Each client has one call at a time; {scale.calls_seconds:g} s a cell, median of {scale.rounds} rounds."
+            " The load is one process for itself. Baseline: JSON lines with Trio and msgspec, 30 lines,"
+            " decoding each request and encoding a constant."
+        ],
+    )
 
 
 def _load(socket: str, method: str, clients: int, scale: Scale) -> Sample:

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 TABLES = {
     "messages": 2,
-    "rpc": 1,
+    "rpc": 3,
     "events": 3,
     "startup": 3,
     "home": 3,

@@ -1,6 +1,6 @@
 """Load on a JSON-RPC socket: so many clients, each with one call at a time.
 
-`python -m bench.programs.rpc_load SOCKET METHOD CLIENTS SECONDS`. Says `{calls, seconds, p50, p99}`,
+`python -m bench.programs.rpc_load SOCKET METHOD CLIENTS SECONDS [PARAMS]`, PARAMS as JSON. Says `{calls, seconds, p50, p99}`,
 latencies in seconds. Plain sockets and ready-made requests, so that the client costs little.
 """
 
@@ -74,8 +74,8 @@ def many(socks: list[socket.socket], request: bytes, seconds: float) -> tuple[li
     return took, now - begun
 
 
-def main(path: str, method: str, clients: int, seconds: float) -> None:
-    request = b'{"jsonrpc":"2.0","id":1,"method":"%s","params":{}}\n' % method.encode()
+def main(path: str, method: str, clients: int, seconds: float, params: str = "{}") -> None:
+    request = b'{"jsonrpc":"2.0","id":1,"method":"%s","params":%s}\n' % (method.encode(), params.encode())
     socks = [connect(path) for _ in range(clients)]
     if clients == 1:
         took, whole = one(socks[0], request, seconds)
@@ -92,4 +92,4 @@ def main(path: str, method: str, clients: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), *sys.argv[5:])
