@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
 """Seconds until the next try; doubling in between."""
+AT_ONCE = 16
+"""Clients accepted before others get their turn."""
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 PASSING = frozenset({errno.EAGAIN, errno.ECONNABORTED, errno.EINTR, errno.EPERM, errno.EPROTO})
 """One client's trouble: the next one is accepted."""
@@ -33,7 +35,12 @@ async def accept_clients(listener: socket.socket, take: Callable[[socket.socket]
     while True:
         await trio.lowlevel.wait_readable(listener)
         try:
-            sock, _ = listener.accept()
+            for _ in range(AT_ONCE):
+                sock, _ = listener.accept()
+                if pause:
+                    log.info("clients are accepted again")
+                    pause = 0.0
+                take(sock)
         except OSError as error:
             if error.errno in PASSING:
                 continue
@@ -43,8 +50,3 @@ async def accept_clients(listener: socket.socket, take: Callable[[socket.socket]
                 log.warning("no client can be accepted", extra={"cause": str(error)})
             pause = min(max(2 * pause, FIRST_PAUSE), LONGEST_PAUSE)
             await trio.sleep(pause)
-            continue
-        if pause:
-            log.info("clients are accepted again")
-            pause = 0.0
-        take(sock)

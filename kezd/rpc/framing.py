@@ -51,27 +51,26 @@ class LineFraming:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._lines: deque[bytes] = deque()
-        self._tail: list[bytes] = []
-        self._tail_size = 0
+        self._tail = bytearray()
 
     def feed(self, data: bytes) -> None:
         """Take what was received."""
         first, *rest = data.split(b"\n")
-        if self._tail_size + len(first) > self._limit:
+        if len(self._tail) + len(first) > self._limit:
             raise FramingError(f"a line of more than {self._limit} bytes", too_large=True)
         if not rest:
-            self._tail.append(data)
-            self._tail_size += len(data)
+            self._tail += data
             return
-        self._lines.append(b"".join((*self._tail, first)) if self._tail else first)
-        self._tail.clear()
-        self._tail_size = 0
+        if self._tail:
+            self._tail += first
+            self._lines.append(bytes(self._tail))
+            self._tail = bytearray()
+        else:
+            self._lines.append(first)
         tail = rest.pop()
         self._lines.extend(rest)
-        if tail:
-            self._tail.append(tail)
-            self._tail_size = len(tail)
-        if (rest and max(map(len, rest)) > self._limit) or self._tail_size > self._limit:
+        self._tail += tail
+        if (rest and max(map(len, rest)) > self._limit) or len(self._tail) > self._limit:
             raise FramingError(f"a line of more than {self._limit} bytes", too_large=True)
 
     def next_message(self) -> bytes | None:
@@ -84,7 +83,7 @@ class LineFraming:
 
     def begun(self) -> int:
         """Lines that are not empty, and the one that has no end yet."""
-        return sum(1 for line in self._lines if line and not line.isspace()) + bool(self._tail_size)
+        return sum(1 for line in self._lines if line and not line.isspace()) + bool(self._tail)
 
     def wrap(self, payload: bytes) -> bytes:
         """The payload with a line end."""

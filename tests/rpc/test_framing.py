@@ -1,5 +1,7 @@
 """Messages come out of any cutting of the stream as they went in, or the stream is refused."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,3 +91,37 @@ def test_the_first_byte_tells():
     assert isinstance(choose_framing(b"Content-Length: 2\r\n\r\n{}", 10), HeaderFraming)
     assert isinstance(choose_framing(b"{}", 10), LineFraming)
     assert isinstance(choose_framing(b"\x00", 10), LineFraming)
+
+
+@pytest.mark.parametrize("make", [LineFraming, HeaderFraming])
+def test_a_drip_costs_no_more_memory_than_its_message(make):
+    length = 200_000
+    framing = make(length)
+    if make is HeaderFraming:
+        framing.feed(b"Content-Length: %d\r\n\r\n" % length)
+    tracemalloc.start()
+    try:
+        for _ in range(length - 1):
+            framing.feed(b"x")
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 2 * length
+    framing.feed(b"x")
+    if make is LineFraming:
+        framing.feed(b"\n")
+    assert framing.next_message() == b"x" * length
+
+
+def test_messages_begun():
+    line = LineFraming(100)
+    assert line.begun() == 0
+    line.feed(b"\n  \na\nb\nc")
+    assert line.begun() == 3
+    assert line.next_message() == b"a"
+    assert line.begun() == 2
+    header = HeaderFraming(100)
+    assert header.begun() == 0
+    for data, begun in ((b"C", 1), (b"ontent-Length: 1\r\n\r\n", 1), (b"xContent", 2)):
+        header.feed(data)
+        assert header.begun() == begun
