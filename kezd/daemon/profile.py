@@ -22,6 +22,7 @@ from kezd.daemon.doctor import examine
 from kezd.daemon.event_log import EventLog
 from kezd.daemon.links import is_heard
 from kezd.daemon.open_profile import OpenProfile, SilentChat
+from kezd.daemon.report import compile_report
 from kezd.errors import AccessError, KezdError, RequestError, Slug, StoreError
 from kezd.rpc.ports import ProfileState
 from kezd.runtime.bus import Event
@@ -358,6 +359,11 @@ class Profile:
             self._version,
         )
         return t.DoctorResult(checks=checks)
+
+    async def report(self) -> t.ReportResult:
+        """A redacted account, in every state."""
+        health, doctor = await self.health(), await self.doctor()
+        return await compile_report(self._paths, self._config, self._open, health, doctor, self._version)
 
     async def stuck(self, patience: float) -> list[str]:
         """What the watchdog asks: the parts that claim to work and have not for `patience` seconds.

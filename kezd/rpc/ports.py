@@ -411,6 +411,10 @@ class Profile(Protocol):
         """All checks."""
         ...
 
+    async def report(self) -> t.ReportResult:
+        """A redacted account."""
+        ...
+
 
 class Peer(Protocol):
     """The whole daemon as a connection sees it."""

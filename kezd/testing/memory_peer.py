@@ -172,6 +172,10 @@ class MemoryProfile:
         """Fine."""
         return t.DoctorResult(checks=[t.Check(name="socket", ok=True, found="private")])
 
+    async def report(self) -> t.ReportResult:
+        """Short."""
+        return t.ReportResult(sections=[t.ReportSection(name="versions", text="kezd 0\n")])
+
     # --- identity
 
     async def show(self, name: str | None = None) -> Any:

@@ -37,7 +37,7 @@ def _width() -> int:
     if columns.isdecimal():
         return min(int(columns) or WIDTH, WIDTH)
     try:
-        return min(os.get_terminal_size(sys.stdout.fileno()).columns, WIDTH)
+        return min(os.get_terminal_size(sys.stdout.fileno()).columns or WIDTH, WIDTH)
     except (OSError, ValueError):
         return 80
 
@@ -85,6 +85,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "version",
     ),
     "doctor": ("doctor",),
+    "report": ("report",),
     "service": ("service",),
     "profiles": ("profile",),
     "backup": ("backup", "export"),

@@ -13,5 +13,12 @@ METHODS = (
         Scope.READ,
         "Look for what is wrong, with a fix for each finding.",
     ),
+    Method(
+        "daemon.report",
+        t.Empty,
+        t.ReportResult,
+        Scope.FULL,
+        "A redacted account of this peer to show to a maintainer; it is sent nowhere.",
+    ),
     Method("daemon.shutdown", t.Empty, t.Done, Scope.FULL, "Stop the daemon cleanly."),
 )

@@ -62,6 +62,8 @@ from kezd.api.types.daemon import (
     DoctorResult,
     HealthResult,
     LinkHealth,
+    ReportResult,
+    ReportSection,
     VersionResult,
 )
 from kezd.api.types.events import (
@@ -210,6 +212,8 @@ __all__ = [
     "ProgressValue",
     "ReadParams",
     "ReadResult",
+    "ReportResult",
+    "ReportSection",
     "Result",
     "SendParams",
     "SendResult",

@@ -42,6 +42,19 @@ class Check(Result, frozen=True, kw_only=True):
     fix: str = ""
 
 
+class ReportSection(Result, frozen=True, kw_only=True):
+    """One part of a report, redacted."""
+
+    name: str
+    text: str
+
+
+class ReportResult(Result, frozen=True, kw_only=True):
+    """What a maintainer needs to know, without names, keys, texts or addresses."""
+
+    sections: list[ReportSection]
+
+
 class DoctorResult(Result, frozen=True, kw_only=True):
     """All checks."""
 

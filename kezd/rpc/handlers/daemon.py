@@ -23,6 +23,11 @@ async def doctor(session: Session, _params: t.Empty) -> t.DoctorResult:
     return await session.profile.doctor()
 
 
+async def report(session: Session, _params: t.Empty) -> t.ReportResult:
+    """A redacted account of this peer."""
+    return await session.profile.report()
+
+
 async def shutdown(session: Session, _params: t.Empty) -> t.Done:
     """Begin a clean stop; the answer leaves first."""
     session.peer.stop()
@@ -33,5 +38,6 @@ HANDLERS: dict[str, Handler] = {
     "daemon.version": version,
     "daemon.health": health,
     "daemon.doctor": doctor,
+    "daemon.report": report,
     "daemon.shutdown": shutdown,
 }
