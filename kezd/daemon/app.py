@@ -108,10 +108,10 @@ async def open_peer(
 
     async with AsyncExitStack() as stack:
         stack.enter_context(instance_lock(paths.lock_file))
+        tokens = await stack.enter_async_context(Tokens.open(paths.data, adapters.clock))
         listener = stack.enter_context(_listener(paths, environ))
         await trio.to_thread.run_sync(clear_scratch, paths)
         profiles = await stack.enter_async_context(Profiles.open(config.profiles.names, paths, opening))
-        tokens = await stack.enter_async_context(Tokens.open(paths.data, adapters.clock))
         peer = Peer(__version__, profiles, tokens, Confirmations(adapters.clock, config.rpc.confirm_s))
         await stack.enter_async_context(open_server(listener, peer, HANDLERS, config.rpc))
         log.info("ready", extra={"socket": paths.socket, "version": peer.version})

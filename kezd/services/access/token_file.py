@@ -141,19 +141,26 @@ def _read(path: Path) -> bytes | None:
         if error.errno == errno.ELOOP:
             raise StoreError(Slug.UNSAFE_PATH, f"{path} is a link", hint=f"rm {path}") from error
         raise file_error(error, f"cannot read {path}") from error
+    try:
+        _refuse_open_to_others(path, os.fstat(descriptor))
+    except BaseException:
+        os.close(descriptor)
+        raise
     with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise StoreError(Slug.UNSAFE_PATH, f"{path} is not a file", hint=f"move {path} away")
-        if found.st_uid != os.geteuid():
-            raise StoreError(Slug.UNSAFE_PATH, f"{path} belongs to another user", hint=f"rm -f {path}")
-        if found.st_mode & 0o077:
-            raise StoreError(
-                Slug.UNSAFE_PATH,
-                f"{path} is open to other users",
-                hint=f"if nobody else can have read it: chmod 600 {path}; otherwise: rm {path}",
-            )
         data = file.read(FILE_LIMIT + 1)
     if len(data) > FILE_LIMIT:
         raise StoreError(Slug.STORE_FAILED, f"{path} is over 1 MiB long", hint=f"mv {path} {path}.damaged")
     return data
+
+
+def _refuse_open_to_others(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise StoreError(Slug.UNSAFE_PATH, f"{path} is not a file", hint=f"move {path} away")
+    if found.st_uid != os.geteuid():
+        raise StoreError(Slug.UNSAFE_PATH, f"{path} belongs to another user", hint=f"rm -f {path}")
+    if found.st_mode & 0o077:
+        raise StoreError(
+            Slug.UNSAFE_PATH,
+            f"{path} is open to other users",
+            hint=f"if nobody else can have read it: chmod 600 {path}; otherwise: rm {path}",
+        )
