@@ -696,6 +696,17 @@ export interface ReadResult {
   marked: number;
 }
 
+/** What a maintainer needs to know, without names, keys, texts or addresses. */
+export interface ReportResult {
+  sections: Array<ReportSection>;
+}
+
+/** One part of a report, redacted. */
+export interface ReportSection {
+  name: string;
+  text: string;
+}
+
 /** Send text. Returns once it is stored and queued; events tell the rest. */
 export interface SendParams {
   /** Remembered for 24 h with the result; 1 to 128 characters. */
@@ -844,6 +855,8 @@ export interface Methods {
   "daemon.health": { params: Empty; result: HealthResult };
   /** Look for what is wrong, with a fix for each finding. Scope: read. */
   "daemon.doctor": { params: Empty; result: DoctorResult };
+  /** A redacted account of this peer to show to a maintainer; it is sent nowhere. Scope: full. */
+  "daemon.report": { params: Empty; result: ReportResult };
   /** Stop the daemon cleanly. Scope: full. */
   "daemon.shutdown": { params: Empty; result: Done };
   /** The identity of this profile. Scope: read. */

@@ -68,6 +68,10 @@ class Daemon:
         """Look for what is wrong, with a fix for each finding."""
         return cast("s.DoctorResult", self._call("daemon.doctor"))
 
+    def report(self) -> s.ReportResult:
+        """A redacted account of this peer to show to a maintainer; it is sent nowhere."""
+        return cast("s.ReportResult", self._call("daemon.report"))
+
     def shutdown(self) -> s.Done:
         """Stop the daemon cleanly."""
         return cast("s.Done", self._call("daemon.shutdown"))

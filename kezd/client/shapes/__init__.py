@@ -45,7 +45,15 @@ from kezd.client.shapes.contacts import (
     ContactsResult,
     ContactVerifyParams,
 )
-from kezd.client.shapes.daemon import Check, DoctorResult, HealthResult, LinkHealth, VersionResult
+from kezd.client.shapes.daemon import (
+    Check,
+    DoctorResult,
+    HealthResult,
+    LinkHealth,
+    ReportResult,
+    ReportSection,
+    VersionResult,
+)
 from kezd.client.shapes.events import (
     AckParams,
     AckResult,
@@ -171,6 +179,8 @@ __all__ = [
     "ProgressValue",
     "ReadParams",
     "ReadResult",
+    "ReportResult",
+    "ReportSection",
     "SendParams",
     "SendResult",
     "Since",

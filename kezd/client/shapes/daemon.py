@@ -43,6 +43,19 @@ class HealthResult(TypedDict):
     """Hostile or broken input dropped since the database began, by cause."""
 
 
+class ReportSection(TypedDict):
+    """One part of a report, redacted."""
+
+    name: str
+    text: str
+
+
+class ReportResult(TypedDict):
+    """What a maintainer needs to know, without names, keys, texts or addresses."""
+
+    sections: list[ReportSection]
+
+
 class VersionResult(TypedDict):
     """Versions."""
 
