@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kezd.runtime.clock import SystemClock
-from kezd.testing.people import Person, World, befriend, shifted
+from kezd.testing.people import PATIENCE, Person, World, befriend, elapsed_at_most, shifted
 
 DAY = 86_400
 REAL = SystemClock()
@@ -93,6 +93,26 @@ def test_a_clock_that_jumps_while_the_other_is_away(world: World) -> None:
     bob.wait_for("@alice", sent)
     alice.wait_states(sent)
     assert all(alice.message(i)["state"] != "failed" for i in sent), "nothing expired by a jump"
+
+
+@pytest.mark.needs("faketime")
+def test_calls_under_way_do_not_notice(world: World) -> None:
+    """What waits, waits as long as it was going to; no connection ends, no key is mistaken."""
+    clock = FakeTime(world.directory / "time")
+    alice = world.person("alice", "http://127.0.0.1:1", environ=clock.environ)
+    alice.make_identity()
+    answers = {str(place): word for place, word in enumerate(alice.words, 1)}
+    with alice.peer.client(timeout=PATIENCE) as client:
+        client.call("events.subscribe", topics=["identity", "link"])
+        keyed = client.call("identity.confirm", answers=answers, idempotency_key="k")
+        for jump in (DAY / 2, -2 * DAY, 0, 30 * DAY, -30 * DAY, 0):
+            with elapsed_at_most(PATIENCE / 2):
+                for number in range(60):
+                    if number == 30:
+                        clock.set(jump)
+                    assert client.call("daemon.health")["state"] == "open"
+                assert client.call("identity.confirm", answers=answers, idempotency_key="k") == keyed
+                assert client.call("identity.show")["state"] == "unregistered"
 
 
 def test_midnight_of_the_home(world: World) -> None:

@@ -68,7 +68,16 @@ def test_a_full_disk_is_told_and_overcome(world: World) -> None:
     answers = [bob.send("@alice", f"answer {n} {TEXT}") for n in range(3)]
     bob.wait_states(answers, {"accepted", "delivered"})
 
+    repeated = {"to": "@bob", "text": TEXT, "idempotency_key": "on a full disk"}
+    for _ in range(2):
+        with pytest.raises(StoreError) as again_full:
+            alice.call("chat.send", **repeated)
+        assert again_full.value.slug is Slug.DISK_FULL, "what failed is not remembered"
+
     ballast.unlink()
+    ids = {str(alice.call("chat.send", **repeated)["message"]["id"]) for _ in range(2)}
+    sent += ids
+    assert len(ids) == 1, "what was done is"
     sent.append(alice.send("@bob", "there is room again"))
     bob.wait_for("@alice", sent)
     alice.wait_for("@bob", answers)
