@@ -8,7 +8,7 @@ import argparse
 import json
 from collections.abc import Iterator
 
-from kez_cli.command import Command
+from kez_cli.command import Command, add_yes
 from kez_cli.context import Context, Json, read_stdin
 from kez_cli.terminal import show
 from kezd.errors import RequestError, Slug
@@ -163,6 +163,7 @@ def _rpc(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-h", "--help", action="store_true", help="this; behind a METHOD: what it takes and answers"
     )
+    add_yes(parser)
     parser.set_defaults(print_help=parser.print_help)
 
 
