@@ -22,7 +22,8 @@ async def join(readers: set[trio.SocketStream], stream: trio.SocketStream) -> No
     async with stream:
         if await stream.receive_some(16) == RUNNING:
             readers.add(stream)
-        await stream.send_all(b"{}\n")
+        # Past the stream: its one sender may be `obey` already, before this task goes on.
+        await stream.socket.send(b"{}\n")
         while await stream.receive_some(16):
             pass
         readers.discard(stream)
