@@ -149,8 +149,24 @@ def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
             add_help=not command.own_help,
         )
         command.arguments(one)
+        _let_verbs_take_them(one)
         one.set_defaults(run=command.run, build_parser=build_parser, names=NAMES)
     return parser
+
+
+def _let_verbs_take_them(command: argparse.ArgumentParser) -> None:
+    """What stands before or behind any command may stand behind its verb, too; help need not say it again."""
+    if command._subparsers is None:  # noqa: SLF001 - argparse has no public way to ask
+        return
+    from kez_cli.arguments import verbs_of  # only here: most commands have no verbs
+
+    hidden = _common()
+    for action in hidden._actions:  # noqa: SLF001 - as above
+        action.help = argparse.SUPPRESS
+    for _, verb in verbs_of(command).values():
+        verb._add_container_actions(hidden)  # noqa: SLF001 - what `parents` does, after the fact
+        verb.formatter_class = _Help
+        verb.allow_abbrev = False
 
 
 def _sentence(text: str) -> str:
