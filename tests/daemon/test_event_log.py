@@ -90,6 +90,12 @@ class State:
             self.blocked += 1 if event.body["state"] == "blocked" else -1
 
 
+async def check_snapshot(log: EventLog, writes) -> None:
+    """Alone, it is what the writes up to its seq made; each write is one event."""
+    start = await find_start(log, t.SubscribeParams(topics=["message"], snapshot=True))
+    assert State(start.snapshot).total == sum(1 for _, what in writes[: start.begin] if what)
+
+
 async def look(log: EventLog, settle) -> State:
     """As `events.subscribe {snapshot: true}` does it: queue first, then the snapshot, then what came after it."""
     with log.subscribe(["message", "contact"]) as live:
@@ -134,6 +140,8 @@ def test_snapshot_and_events_after_it_are_the_state(tmp_path_factory, writes):
                 found = []
 
                 async def one():
+                    for _ in range(20):
+                        await check_snapshot(log, writes)
                     found.append(await look(log, settle))
 
                 async with trio.open_nursery() as nursery:
