@@ -8,9 +8,9 @@ from pathlib import Path
 
 from kez_cli.command import Command, no_arguments
 from kez_cli.context import Context, Json
-from kez_cli.service import SERVICE, SOCKET, kezd_program, unit_states
+from kez_cli.service import kezd_program, unit_states
 from kez_cli.terminal import show
-from kez_cli.units import places
+from kez_cli.units import SERVICE, SOCKET, places
 from kezd import __version__
 from kezd.client.sync import Client
 from kezd.client.wire import socket_path

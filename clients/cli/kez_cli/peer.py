@@ -35,7 +35,8 @@ def status(context: Context) -> int:
     if identity["state"] in NEXT:
         terminal.line(f"next: {NEXT[identity['state']]}")
     for link in health["links"]:
-        terminal.line(_link(context, link))
+        for line in _link(context, link):
+            terminal.line(line)
     dropped = {cause: count for cause, count in health["dropped"].items() if count}
     if dropped:
         terminal.line("dropped: " + ", ".join(f"{count} {show(cause)}" for cause, count in dropped.items()))
@@ -44,18 +45,24 @@ def status(context: Context) -> int:
     return 0
 
 
-def _link(context: Context, link: Json) -> str:
+def _link(context: Context, link: Json) -> list[str]:
+    """A line for the link, and its error below where there is one: never over the edge of the screen."""
     terminal = context.terminal
     state = link["state"]
-    painted = terminal.good(state) if state in {"online", "ok"} else terminal.bad(state)
-    parts = [f"{link['name']:<8} {painted}"]
+    fine = state in {"online", "ok"}
+    parts = [f"{link['name']:<8} {(terminal.good if fine else terminal.bad)(state)}"]
     if link.get("last_received_age_ms") is not None:
         parts.append(f"heard {link['last_received_age_ms'] / 1000:.0f} s ago")
     if link.get("queue"):
         parts.append(f"{link['queue']} waiting")
-    if link.get("last_error") and state not in {"online", "ok"}:  # what is over is no news
-        parts.append(show(link["last_error"]))
-    return "  ".join(parts)
+    lines = ["  ".join(parts)]
+    if link.get("last_error") and not fine:  # what is over is no news
+        from shutil import get_terminal_size  # only here: a healthy peer has no errors to show
+        from textwrap import wrap
+
+        width = max(20, get_terminal_size().columns - 1)
+        lines += wrap(show(link["last_error"]), width, initial_indent="  ", subsequent_indent="  ")
+    return lines
 
 
 def version(context: Context) -> int:
