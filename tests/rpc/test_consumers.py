@@ -116,7 +116,7 @@ async def test_a_gap_is_named_and_both_ways_over_it_work(tmp_path):
                 client, consumer="bot", since={"epoch": "e1", "seq": data["first_seq"] - 1}
             )
             assert rest["replayed_from"] == 5
-            while (message := await client.receive())["params"].get("reason") != "taken_over":
+            while (await client.receive())["params"].get("reason") != "taken_over":
                 pass
             assert await seqs(client, 5) == [5, 6, 7, 8, 9]
             fresh = await subscribe(client, consumer="bot", snapshot=True)
