@@ -21,7 +21,7 @@ class Topic(Enum):
     CONTACT = "contact"
     """`{type: added|changed|request|alarm|decided, contact: Contact}`; durable."""
     IDENTITY = "identity"
-    """`{type: created|registered|restored|superseded|resumed, identity: Identity}`; durable."""
+    """`{type: created|registered|restored|superseded|resumed|chain|rotated|chain_alarm, identity: Identity}`; durable."""
     CONFIRMATION = "confirmation"
     """`{type: asked|settled, confirmation: Confirmation}`; ephemeral, for the scope `full`."""
     LINK = "link"

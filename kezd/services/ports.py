@@ -11,7 +11,7 @@ from typing import Protocol
 from kezd.kez.envelope import Envelope
 from kezd.kez.handles import Handle
 from kezd.kez.keys import PublicKey
-from kezd.kez.sigchain import Event, Head
+from kezd.kez.sigchain import Event, Head, Members
 from kezd.runtime.home_answers import FetchedChain, HandleRecord, HomeInfo
 from kezd.runtime.transport import Capabilities, Delivery, Destination, LinkStatus, SendResult
 from kezd.store.database import Transaction
@@ -131,6 +131,27 @@ class ContactBook(Protocol):
 
     def wants_lookup(self, genesis: PublicKey) -> None:
         """Ask for a background lookup of a stranger's handle and chain. Never blocks."""
+        ...
+
+
+class ChainWriter(Protocol):
+    """The one way to write into our own sigchain (`services.identity`)."""
+
+    async def append(self, op: str, members: Members) -> Head:
+        """Sign one event, store it, upload it, apply it; the head after it.
+
+        What the chain says already is not said again: the answer is its head. After a crash the stored
+        event goes up with the same bytes, so repeating a call whose answer was lost is safe.
+
+        Args:
+            op: the operation's name.
+            members: from one of the builders in `kezd.kez.sigchain`.
+
+        Raises:
+            RequestError: `no_identity`, `identity_pending`, `not_registered`, `invalid_argument`.
+            UnavailableError: `superseded`; `home_unreachable` and its like: what was signed is stored, resent.
+            TrustError: `chain_fork`, `chain_invalid`, `home_lied`.
+        """
         ...
 
 

@@ -33,7 +33,9 @@ class ContactEvent(Result, frozen=True, kw_only=True):
 class IdentityEvent(Result, frozen=True, kw_only=True):
     """The identity of this profile changed."""
 
-    type: Literal["created", "registered", "restored", "superseded", "resumed"]
+    type: Literal[
+        "created", "registered", "restored", "superseded", "resumed", "chain", "rotated", "chain_alarm"
+    ]
     identity: IdentityResult
 
 

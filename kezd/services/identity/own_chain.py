@@ -7,7 +7,7 @@ fork of our own chain is an alarm, never resolved here.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 import trio
@@ -18,9 +18,17 @@ from kezd.kez.keys import PublicKey
 from kezd.kez.sealed import VERSION
 from kezd.kez.sender_tag import inbox_prefix
 from kezd.kez.sigchain import (
+    Add,
     Chain,
+    Device,
     Event,
+    IrohEndpoint,
     Members,
+    NatsEndpoint,
+    RemoveEndpoint,
+    Revoke,
+    RevokeDevice,
+    SharedFiles,
     add_iroh_endpoint,
     add_nats_endpoint,
     compare,
@@ -28,6 +36,7 @@ from kezd.kez.sigchain import (
     decode_jsonl,
     event_from_envelope,
     event_payload,
+    read_action,
     remove_endpoint,
 )
 from kezd.kez.signing import Signer
@@ -67,6 +76,41 @@ async def verify_jsonl(jsonl: bytes, genesis: PublicKey) -> Chain:
         raise TrustError(Slug.CHAIN_INVALID, f"the sigchain does not verify: {error}") from error
 
 
+def says(chain: Chain, op: str, members: Members) -> bool:
+    """Whether the chain says already what this op would say."""
+    try:
+        action = read_action(op, members)
+    except KezError as error:
+        raise RequestError(Slug.INVALID_ARGUMENT, str(error)) from error
+    match action:
+        case Add():
+            return action in chain.subjects
+        case Revoke(subject=subject):
+            return subject in chain.revoked_subjects
+        case Device():
+            return action in chain.devices
+        case RevokeDevice(device=device):
+            return all(known.device != device for known in chain.devices)
+        case NatsEndpoint():
+            return action in chain.nats_endpoints
+        case IrohEndpoint():
+            return action in chain.iroh_endpoints
+        case RemoveEndpoint(protocol="nats", id=id_):
+            return all(known.url != id_ for known in chain.nats_endpoints)
+        case RemoveEndpoint(protocol="iroh", id=id_):
+            return all(known.node_id != id_ for known in chain.iroh_endpoints)
+        case SharedFiles():
+            return action == chain.shared_files
+        case _:
+            return False
+
+
+def _of_this_key(chain: Chain, signer: Signer) -> Chain:
+    if chain.current != signer.public:
+        raise TrustError(Slug.CHAIN_INVALID, "the sigchain has a newer key than this installation")
+    return chain
+
+
 class OwnChain:
     """Keeps our chain here and on the server the same."""
 
@@ -89,6 +133,18 @@ class OwnChain:
         fetched = await self._home.fetch_chain(sigchain_url, genesis)
         return await verify_jsonl(b"" if fetched is None else fetched.jsonl, genesis)
 
+    async def append(
+        self, signer: Signer, genesis: PublicKey, sigchain_url: str, op: str, members: Members
+    ) -> Chain:
+        """Bring both sides to a chain that says this; nothing is signed when it does already.
+
+        Raises:
+            RequestError: `invalid_argument` when the op does not hold.
+            UnavailableError: the server does not answer or refuses; what was signed is stored and resent.
+            TrustError: as `publish`.
+        """
+        return await self._patiently(lambda: self._append(signer, genesis, sigchain_url, op, members))
+
     async def publish(self, signer: Signer, genesis: PublicKey, sigchain_url: str, nats_url: str) -> Chain:
         """Bring both sides to the chain that says where we are reached.
 
@@ -96,9 +152,12 @@ class OwnChain:
             UnavailableError: the server does not answer or refuses; what was signed is stored and resent.
             TrustError: `chain_fork` when the server has other events than we signed; `chain_invalid`.
         """
+        return await self._patiently(lambda: self._publish(signer, genesis, sigchain_url, nats_url))
+
+    async def _patiently(self, extend: Callable[[], Awaitable[Chain]]) -> Chain:
         for _ in range(ROUNDS):
             try:
-                return await self._publish(signer, genesis, sigchain_url, nats_url)
+                return await extend()
             except RequestError as error:
                 if error.slug is not Slug.IDEMPOTENCY_CONFLICT:
                     raise
@@ -106,14 +165,24 @@ class OwnChain:
         raise UnavailableError(Slug.HOME_REFUSED, "the sigchain keeps changing under our hands")
 
     async def _publish(self, signer: Signer, genesis: PublicKey, url: str, nats_url: str) -> Chain:
-        chain = await self._agree(genesis, url)
-        if chain.current != signer.public:
-            raise TrustError(Slug.CHAIN_INVALID, "the sigchain has a newer key than this installation")
+        chain = _of_this_key(await self._agree(genesis, url), signer)
         while (missing := next(missing_operations(chain, nats_url), None)) is not None:
-            op, members = missing
-            payload = event_payload(chain, op, members, int(self._clock.now()))
-            chain = await self._add(chain, event_from_envelope(signer.sigchain_event(payload)), url)
+            chain = await self._sign(signer, chain, url, *missing)
         return chain
+
+    async def _append(self, signer: Signer, genesis: PublicKey, url: str, op: str, members: Members) -> Chain:
+        chain = _of_this_key(await self._agree(genesis, url), signer)
+        return chain if says(chain, op, members) else await self._sign(signer, chain, url, op, members)
+
+    async def _sign(self, signer: Signer, chain: Chain, url: str, op: str, members: Members) -> Chain:
+        try:
+            event = event_from_envelope(
+                signer.sigchain_event(event_payload(chain, op, members, int(self._clock.now())))
+            )
+            chain.append(event)
+        except KezError as error:
+            raise RequestError(Slug.INVALID_ARGUMENT, f"the sigchain does not take that: {error}") from error
+        return await self._add(chain, event, url)
 
     async def _agree(self, genesis: PublicKey, url: str) -> Chain:
         """The chain that both sides have, after what only one of them had has gone to the other."""

@@ -12,26 +12,22 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final, Literal
 
-import msgspec
 import trio
 
-from kezd.api.events import Topic
 from kezd.api.types import IdentityCreateResult, IdentityResult, WordsResult
-from kezd.errors import AccessError, KezdError, RequestError, Slug, StoreError, UnavailableError
-from kezd.kez.keys import PublicKey, Seed
-from kezd.kez.sigchain import Chain
+from kezd.errors import KezdError, RequestError, Slug, StoreError, UnavailableError
+from kezd.kez.sigchain import Chain, Head, Members
 from kezd.kez.signing import Signer
 from kezd.runtime.backoff import Backoff, BackoffPolicy
 from kezd.runtime.clock import Clock
 from kezd.runtime.settings import HomeSettings
-from kezd.services.identity.enrolment import Enrolment, Found, is_stale, parse_own_handle
-from kezd.services.identity.own_chain import OwnChain
-from kezd.services.identity.shape import ActiveIdentity, active_identity, show_identity
+from kezd.services.identity.enrolment import Found, is_stale, parse_own_handle
+from kezd.services.identity.kept import KeptIdentity
 from kezd.services.identity.words import Chance, Secrets, ask_positions, new_secrets, read_words, recalled
 from kezd.services.ports import HomeDirectory
 from kezd.store.database import Database, Transaction
-from kezd.store.idempotency import Once, recall, remember
-from kezd.store.identity import IdentityState, StoredIdentity, load_identity, save_identity
+from kezd.store.idempotency import Once, recall
+from kezd.store.identity import IdentityState, StoredIdentity, save_identity
 from kezd.store.sigchains import replace_events
 from kezd.store.vault import Vault, VaultRecord
 
@@ -41,34 +37,8 @@ RESUME_POLICY: Final = BackoffPolicy(first=1.0, ceiling=300.0)
 INSTALLATION_BYTES: Final = 16
 
 
-class Identity:
+class Identity(KeptIdentity):
     """The open identity service of one profile."""
-
-    def __init__(
-        self,
-        db: Database,
-        vault: Vault,
-        record: VaultRecord,
-        home: HomeDirectory,
-        clock: Clock,
-        settings: HomeSettings,
-        chance: Chance,
-    ) -> None:
-        self._db = db
-        self._vault = vault
-        self._record = record
-        self._home = home
-        self._clock = clock
-        self._settings = settings
-        self._chance = chance
-        self._own_chain = OwnChain(db, home, clock)
-        self._enrolment = Enrolment(home, clock)
-        self._one_at_a_time = trio.Lock()
-        self._row: StoredIdentity | None = None
-        self._signer: Signer | None = None
-        self._chain: Chain | None = None
-        self._checked = False
-        self._changed = trio.Event()
 
     @classmethod
     @asynccontextmanager
@@ -102,49 +72,6 @@ class Identity:
                 yield self
             finally:
                 nursery.cancel_scope.cancel()
-
-    # --- looking --------------------------------------------------------------
-
-    async def show(self) -> IdentityResult:
-        """The identity as it is now."""
-        return show_identity(self._row, self._chain)
-
-    def shown(self, tx: Transaction) -> IdentityResult:
-        """The identity as it is in the state that `tx` sees; may run in a thread of the store."""
-        return show_identity(load_identity(tx), self._chain)
-
-    @property
-    def primary(self) -> PublicKey | None:
-        """The genesis primary, None before there is an identity."""
-        return None if self._row is None else self._row.genesis
-
-    @property
-    def server(self) -> str | None:
-        """The server of the handle, None before it is registered."""
-        return None if self._row is None or self._row.registered_at is None else self._row.server
-
-    @property
-    def active(self) -> ActiveIdentity | None:
-        """What `wait_active` would return now, or None."""
-        return active_identity(self._row, self._chain, self._signer)
-
-    @property
-    def record(self) -> VaultRecord:
-        """What the vault holds now, for the composition root, which backs it up."""
-        return self._record
-
-    async def wait_active(self) -> ActiveIdentity:
-        """Wait until there is a registered identity that no other installation has taken over."""
-        while (active := self.active) is None:
-            await self._changed.wait()
-        await trio.lowlevel.checkpoint()
-        return active
-
-    async def wait_inactive(self) -> None:
-        """Wait until it is not active any more."""
-        while self.active is not None:
-            await self._changed.wait()
-        await trio.lowlevel.checkpoint()
 
     # --- becoming -------------------------------------------------------------
 
@@ -265,6 +192,22 @@ class Identity:
             assert record.seed is not None, "there is an identity"
             return WordsResult(words=list(Secrets(record.seed, record.entropy12).words))
 
+    async def append(self, op: str, members: Members) -> Head:
+        """Write one event into our sigchain; see `ports.ChainWriter`. A rotation has a way of its own."""
+        async with self._one_at_a_time:
+            row = self._writing()
+            assert row.sigchain_url is not None, "it is registered"
+            if op == "rotate":
+                raise RequestError(Slug.INVALID_ARGUMENT, "a rotation is not appended like other events")
+            before = self._chain
+            self._chain = await self._own_chain.append(
+                self._signing(), row.genesis, row.sigchain_url, op, members
+            )
+            self._checked = True
+            await self._save(row, None if self._chain == before else "chain")
+            assert self._chain.head is not None, "an event was appended"
+            return self._chain.head
+
     # --- what the link learns -------------------------------------------------
 
     async def superseded(self, reason: str) -> None:
@@ -283,21 +226,6 @@ class Identity:
                 await self._save(replace(self._row, takeover=False))
 
     # --- inside ---------------------------------------------------------------
-
-    async def _load(self) -> None:
-        row = await self._db.read(load_identity)
-        if row is None:
-            return
-        seed = self._record.seed
-        if seed is None or Signer(seed).public != row.genesis:
-            if row.state is IdentityState.UNCONFIRMED:  # a restore over it was cut off: nothing is lost
-                return
-            raise AccessError(Slug.VAULT_DAMAGED, "the vault is of another identity than the database")
-        self._signer = Signer(seed)
-        self._row = row
-        self._chain = await self._own_chain.load(row.genesis)
-        if row.server is not None and row.home_url is not None:
-            self._home.use(row.server, row.home_url)
 
     async def _begin(self, secrets: Secrets, once: Once | None) -> StoredIdentity:
         await self._keep_secrets(secrets)
@@ -331,6 +259,19 @@ class Identity:
         await self._vault.save(record)
         self._record = record
         self._signer = Signer(secrets.seed)
+
+    def _writing(self) -> StoredIdentity:
+        """The row of an identity that may sign."""
+        row = self._existing()
+        match row.state:
+            case IdentityState.UNCONFIRMED:
+                raise RequestError(Slug.IDENTITY_PENDING)
+            case IdentityState.UNREGISTERED:
+                raise RequestError(Slug.NOT_REGISTERED)
+            case IdentityState.SUPERSEDED:
+                raise UnavailableError(Slug.SUPERSEDED)
+            case IdentityState.ACTIVE:
+                return row
 
     async def _restore(self, given: Secrets, url: str) -> None:
         genesis = Signer(given.seed).public
@@ -450,40 +391,6 @@ class Identity:
                     await self._publish_chain(row)
             case IdentityState.UNCONFIRMED | IdentityState.SUPERSEDED:
                 return
-
-    async def _save(self, row: StoredIdentity, event: str | None = None, once: Once | None = None) -> None:
-        """Commit the row, and with it the event; then wake who waits."""
-        shown = msgspec.to_builtins(show_identity(row, self._chain))
-
-        def keep(tx: Transaction) -> None:
-            save_identity(tx, row)
-            remember(tx, once, {})
-            if event is not None:
-                tx.emit(Topic.IDENTITY.value, {"type": event, "identity": shown})
-
-        await self._db.write(keep)
-        self._set_row(row)
-
-    def _set_row(self, row: StoredIdentity) -> None:
-        self._row = row
-        self._changed.set()
-        self._changed = trio.Event()
-
-    def _existing(self) -> StoredIdentity:
-        if self._row is None:
-            raise RequestError(Slug.NO_IDENTITY)
-        return self._row
-
-    def _signing(self) -> Signer:
-        assert self._signer is not None, "there is an identity"
-        return self._signer
-
-    def _seed(self) -> Seed:
-        assert self._record.seed is not None, "the vault holds the identity of the database"
-        return self._record.seed
-
-    def _secrets(self) -> Secrets:
-        return Secrets(self._seed(), self._record.entropy12)
 
 
 def _restored(row: StoredIdentity, found: Found, url: str) -> StoredIdentity:
