@@ -8,7 +8,7 @@ last, none is left out, and none is handed out twice.
 
 from typing import TYPE_CHECKING, Any
 
-from kezd.errors import RequestError, Slug, UnavailableError
+from kezd.errors import AccessError, RequestError, Slug, UnavailableError
 
 if TYPE_CHECKING:
     from kezd.client.sync import Client
@@ -127,9 +127,12 @@ def refuse_ended(reason: str) -> None:
 
     Raises:
         RequestError: `taken_over`, `not_found`.
+        AccessError: `locked`.
     """
     if reason == "complete":
         return
     if reason == "taken_over":
         raise RequestError(Slug.TAKEN_OVER)
+    if reason == "closed":
+        raise AccessError(Slug.LOCKED, "the profile was locked or removed")
     raise RequestError(Slug.NOT_FOUND, "somebody has forgotten this consumer")

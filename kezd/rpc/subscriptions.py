@@ -131,6 +131,8 @@ class Subscriptions:
         while batch := await subscriber.live.receive_batch():
             await self._send(subscriber, batch)
             await self._outbox.wait_room()
+        if not subscriber.live.lagged:
+            subscriber.reason = "closed"  # the log itself has ended
         return not subscriber.live.lagged
 
     async def _send(self, subscriber: Subscriber, events: list[Event]) -> None:

@@ -106,6 +106,13 @@ class Bus:
     def __init__(self, queue_limit: int = QUEUE_LIMIT) -> None:
         self._limit = queue_limit
         self._subscriptions: set[Subscription] = set()
+        self._closed = False
+
+    def close(self) -> None:
+        """Nothing more will be published: end every subscription, and those to come at once."""
+        self._closed = True
+        for subscription in tuple(self._subscriptions):
+            subscription.close()
 
     def publish(self, events: Iterable[Event]) -> None:
         """Hand committed (or ephemeral) events to every subscriber. Never blocks."""
@@ -124,6 +131,8 @@ class Bus:
         """A queue of the events of `topics` from now on."""
         subscription = Subscription(frozenset(topics), self._limit)
         self._subscriptions.add(subscription)
+        if self._closed:
+            subscription.close()
         try:
             yield subscription
         finally:

@@ -290,6 +290,7 @@ class Database:
         finally:
             await reader.aclose()
             await writer.aclose()
+            bus.close()  # after the last commit was published
             reading.close()
             connection.close()
 

@@ -143,8 +143,12 @@ def test_a_removed_profile_is_gone_and_the_others_stay(world: World) -> None:
         assert refused(owner, "profiles.create", name="ann").slug is Slug.PROFILE_EXISTS
         for bad in ("", "a/b", "..", "A", "x" * 33):
             assert refused(owner, "profiles.create", name=bad).slug is Slug.INVALID_ARGUMENT
-        ann.call("events.subscribe", topics=["message"])
-        remove(owner, "ann", force=True)
+        with agreeing(owner, "ann") as client:
+            listening = client.events(["message"])
+            remove(owner, "ann", force=True)
+            with pytest.raises(KezdError) as ended:
+                next(iter(listening))
+            assert ended.value.slug is Slug.LOCKED, "who listened is told"
         assert not (owner.peer.directory / "data" / "profiles" / "ann").exists()
         for method in ("identity.show", "chat.conversations", "identity.create"):
             assert refused(ann, method).slug is Slug.UNKNOWN_PROFILE, "also who is still connected"

@@ -7,8 +7,9 @@ from kezd.api.types.chat import ConversationsResult
 from kezd.api.types.daemon import LinkHealth
 from kezd.api.types.identity import IdentityResult
 
-EndReason = Literal["complete", "taken_over", "forgotten"]
-"""`complete`: `follow` was false. `taken_over`: another subscription has the consumer's name now."""
+EndReason = Literal["complete", "taken_over", "forgotten", "closed"]
+"""`complete`: `follow` was false. `taken_over`: another subscription has the consumer's name now. `closed`: the
+profile was locked or removed."""
 
 
 class Since(Params, frozen=True, kw_only=True):
@@ -129,4 +130,5 @@ class EndedNotice(Result, frozen=True, kw_only=True):
     last_seq: int
     """Of the last event that was sent, or passed over as of another topic."""
     reason: EndReason
-    """`complete`: `follow` was false. `taken_over`: another subscription has the consumer's name now."""
+    """`complete`: `follow` was false. `taken_over`: another subscription has the consumer's name now.
+    `closed`: the profile was locked or removed."""
