@@ -377,8 +377,8 @@ export interface EndedNotice {
   epoch: string;
   /** Of the last event that was sent, or passed over as of another topic. */
   last_seq: number;
-  /** `complete`: `follow` was false. `taken_over`: another subscription has the consumer's name now. */
-  reason: "complete" | "forgotten" | "taken_over";
+  /** `complete`: `follow` was false. `taken_over`: another subscription has the consumer's name now. `closed`: the profile was locked or removed. */
+  reason: "closed" | "complete" | "forgotten" | "taken_over";
 }
 
 /** One event of a subscription. */
@@ -463,7 +463,7 @@ export interface IdentityCreateResult {
 
 /** The identity of this profile changed. */
 export interface IdentityEvent {
-  type: "created" | "registered" | "restored" | "resumed" | "superseded";
+  type: "chain" | "chain_alarm" | "created" | "registered" | "restored" | "resumed" | "rotated" | "superseded";
   identity: IdentityResult;
 }
 

@@ -73,8 +73,8 @@ class EndedNotice(TypedDict):
     epoch: str
     last_seq: int
     """Of the last event that was sent, or passed over as of another topic."""
-    reason: Literal["complete", "forgotten", "taken_over"]
-    """`complete`: `follow` was false. `taken_over`: another subscription has the consumer's name now."""
+    reason: Literal["closed", "complete", "forgotten", "taken_over"]
+    """`complete`: `follow` was false. `taken_over`: another subscription has the consumer's name now. `closed`: the profile was locked or removed."""
 
 
 class Since(TypedDict):

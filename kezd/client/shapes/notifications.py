@@ -41,7 +41,9 @@ class EventNotice(TypedDict):
 class IdentityEvent(TypedDict):
     """The identity of this profile changed."""
 
-    type: Literal["created", "registered", "restored", "resumed", "superseded"]
+    type: Literal[
+        "chain", "chain_alarm", "created", "registered", "restored", "resumed", "rotated", "superseded"
+    ]
     identity: IdentityResult
 
 
