@@ -22,8 +22,8 @@ RATE = 400
 """Messages a second that the fuzzer sends: who sends without a pause is another test's."""
 TIMES = 2.0
 """How much longer others may wait."""
-GROWTH = 24 * 1024 * 1024
-"""Bytes of memory that a daemon may gain after it is warm."""
+GROWTH = 12 * 1024 * 1024
+"""Bytes of memory that a daemon may gain in the second half: it has seen by then how much is asked at once."""
 PHASE = 1.0
 """Seconds with, and seconds without the fuzzer, by turns."""
 PAUSE = 0.002
@@ -91,9 +91,11 @@ def fuzz(world: World, seed: int, seconds: float) -> None:
         before = descriptors(pid)
         with attacker(person.peer.socket, seed, world.directory / "dots") as one:
             wait_until("the daemon is warm", lambda: one.conversations >= 30)
-            warm = resident(pid)
             until = time.monotonic() + seconds
-            while time.monotonic() < until:
+            warm = 0
+            while (left := until - time.monotonic()) > 0:
+                if not warm and left < seconds / 2:
+                    warm = resident(pid)
                 with one.held():
                     time.sleep(0.1)
                     calm += latencies(client, PHASE)
