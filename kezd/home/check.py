@@ -77,7 +77,9 @@ async def run(settings: Settings, clock: Clock, *, as_json: bool) -> int:
 async def diagnose(settings: Settings, clock: Clock) -> list[Finding]:
     """Every check that can be made, in order; later ones need the earlier ones."""
     try:
-        keys = load_keys(settings.keys_directory, settings.issuer_path, handed_over=settings.credentials is not None)
+        keys = load_keys(
+            settings.keys_directory, settings.issuer_path, handed_over=settings.credentials is not None
+        )
     except HomeSetupError as error:
         return [Finding("keys", Level.FAIL, str(error), error.hint)]
     findings = [Finding("keys", Level.OK, "four key files, readable by their owner only")]

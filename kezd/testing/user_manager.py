@@ -31,6 +31,7 @@ mkdir -p /run/user /run/systemd
 mount -t tmpfs none /sys/fs/cgroup
 mount -t cgroup2 none /sys/fs/cgroup
 mount -t tmpfs none /run/systemd
+mount -t tmpfs -o mode=755 none /run/user
 mkdir -p "$XDG_RUNTIME_DIR"
 mount -t tmpfs -o mode=700,uid=$WHO_ID none "$XDG_RUNTIME_DIR"
 if [ -n "$PYTHON_IN_ROOT" ]; then
