@@ -1,5 +1,6 @@
 """A backup is made while messages flow, restored elsewhere, and the conversation goes on: nothing lost or doubled."""
 
+import contextlib
 import json
 import os
 import stat
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +141,35 @@ def test_what_waited_in_the_backup_is_sent_once(world: World) -> None:
     second.wait_states(queued)
     last = second.send("@bob", "once more")
     bob.wait_for("@alice", [*queued, last])
+
+
+def test_a_killed_restore_is_all_or_nothing(world: World) -> None:
+    alice, bob = world.friends("alice", "bob")
+    sent = [alice.send("@bob", f"{n}") for n in range(50)]
+    bob.wait_for("@alice", sent)
+    path = world.directory / "alice.backup"
+    make_backup(alice, path)
+    second = world.person("alice-2", world.homes[0].url)
+    outcomes = set()
+
+    def restore() -> None:
+        with contextlib.suppress(KezdError):
+            agreeing(second, "backup.restore", path=str(path), passphrase=PASSPHRASE)
+
+    for tenths in range(1, 60):
+        working = threading.Thread(target=restore)
+        working.start()
+        time.sleep(tenths / 40)
+        second.peer.kill()
+        working.join()
+        second.peer.start()
+        state = second.call("identity.show")["state"]
+        outcomes.add(state)
+        assert not list((second.peer.directory / "data").glob("tmp/*")), "what was begun is taken away"
+        if state != "none":
+            break
+    assert outcomes == {"none", "superseded"}
+    assert [m["id"] for m in second.history("@bob")] == sent
 
 
 def test_refusals(world: World) -> None:
