@@ -8,7 +8,6 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 
 import trio
 
@@ -113,7 +112,11 @@ async def open_server(
     """
     server = Server(peer, Dispatcher(handlers, methods, summaries), limits, write_timeout)
     async with trio.open_nursery() as connections, trio.open_nursery() as accept:
-        accept.start_soon(accept_clients, listener, partial(connections.start_soon, server.handle))
+
+        def take(sock: socket.socket) -> None:
+            connections.start_soon(server.handle, sock)
+
+        accept.start_soon(accept_clients, listener, take)
         try:
             yield server
         finally:
