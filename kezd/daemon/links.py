@@ -10,6 +10,7 @@ from kezd.api.types import LinkHealth
 from kezd.errors import KezdError, Slug, UnavailableError
 from kezd.kez.envelope import Envelope
 from kezd.kez.handles import Handle
+from kezd.kez.identifiers import Identifier
 from kezd.kez.keys import PublicKey
 from kezd.kez.sigchain import Event, Head
 from kezd.runtime.clock import Clock
@@ -80,6 +81,14 @@ class WatchedHome:
         """See `HomeDirectory`."""
         fetching = self._home.fetch_chain(sigchain_url, genesis, etag)
         return await (self._noted(fetching) if sigchain_url == self._own_chains else fetching)
+
+    async def find_by_proof(self, server: str, subject: Identifier) -> tuple[Handle, ...]:
+        """See `HomeDirectory`."""
+        return await self._noted(self._home.find_by_proof(server, subject), server)
+
+    async def put_profile(self, server: str, handle: Handle, profile: Envelope) -> None:
+        """See `HomeDirectory`."""
+        await self._noted(self._home.put_profile(server, handle, profile), server)
 
     async def append_event(self, sigchain_url: str, genesis: PublicKey, event: Event) -> Head:
         """See `HomeDirectory`."""

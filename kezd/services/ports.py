@@ -10,6 +10,7 @@ from typing import Protocol
 
 from kezd.kez.envelope import Envelope
 from kezd.kez.handles import Handle
+from kezd.kez.identifiers import Identifier
 from kezd.kez.keys import PublicKey
 from kezd.kez.sigchain import Event, Head, Members
 from kezd.runtime.home_answers import FetchedChain, HandleRecord, HomeInfo
@@ -65,6 +66,19 @@ class HomeDirectory(Protocol):
         self, sigchain_url: str, genesis: PublicKey, etag: str | None = None
     ) -> FetchedChain | None:
         """The chain (no bytes when the server knows none), or None when it still has that `etag`."""
+        ...
+
+    async def find_by_proof(self, server: str, subject: Identifier) -> tuple[Handle, ...]:
+        """Handles at one server that want to be found by a subject: a hint, anybody may want that."""
+        ...
+
+    async def put_profile(self, server: str, handle: Handle, profile: Envelope) -> None:
+        """Say what a handle wants to be found by (`Signer.profile_proofs`).
+
+        Raises:
+            RequestError: `idempotency_conflict` when the server has a newer one; `invalid_argument`.
+            UnavailableError: `home_refused`, `rate_limited`.
+        """
         ...
 
     async def append_event(self, sigchain_url: str, genesis: PublicKey, event: Event) -> Head:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kezd.kez.envelope import Envelope
 from kezd.kez.handles import Handle
+from kezd.kez.identifiers import Identifier
 from kezd.kez.keys import PublicKey
 from kezd.kez.sigchain import Event, Head
 from kezd.net.home import HomeClient
@@ -80,6 +81,14 @@ class CrashingDirectory:
         record = await self._inner.register(server, registration)
         self._sent()
         return record
+
+    async def find_by_proof(self, server: str, subject: Identifier) -> tuple[Handle, ...]:
+        """As the inner one."""
+        return await self._inner.find_by_proof(server, subject)
+
+    async def put_profile(self, server: str, handle: Handle, profile: Envelope) -> None:
+        """As the inner one."""
+        await self._inner.put_profile(server, handle, profile)
 
     async def append_event(self, sigchain_url: str, genesis: PublicKey, event: Event) -> Head:
         """As the inner one, unless it dies."""

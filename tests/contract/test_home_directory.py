@@ -8,8 +8,11 @@ import pytest
 import trio
 
 from kezd.errors import RequestError, Slug, UnavailableError
+from kezd.kez.envelope import Envelope
 from kezd.kez.handles import Handle
+from kezd.kez.identifiers import parse_identifier
 from kezd.kez.keys import Seed
+from kezd.kez.profile import profile_payload
 from kezd.kez.registration import registration_payload, verify_registration
 from kezd.kez.sigchain import add, decode_jsonl, event_from_envelope, event_payload
 from kezd.kez.signing import Signer
@@ -118,3 +121,32 @@ async def test_chains(kind: str, home: HomeProcess) -> None:
             longer = await homes.fetch_chain(url, genesis, fetched.etag)
             assert longer is not None
             assert len(decode_jsonl(longer.jsonl, genesis).events) == 2
+
+
+async def test_being_found_by_a_proof(kind: str, home: HomeProcess) -> None:
+    signer, handle = somebody()
+    now = int(SystemClock().now())
+    subject = parse_identifier(f"dns:{secrets.token_hex(6)}.example")
+    with trio.fail_after(TEST_SECONDS):
+        async with directory(kind, home) as homes:
+            await homes.register(
+                "kez.test", signer.registration(registration_payload(handle, signer.public, now))
+            )
+            assert await homes.find_by_proof("kez.test", subject) == ()
+
+            def profile(subjects: list[str], at: int) -> Envelope:
+                return signer.profile_proofs(profile_payload(handle, signer.public, subjects, at))
+
+            await homes.put_profile("kez.test", handle, profile([str(subject)], now))
+            assert await homes.find_by_proof("kez.test", subject) == (handle,)
+            with pytest.raises(RequestError) as older:
+                await homes.put_profile("kez.test", handle, profile([], now - 1))
+            assert older.value.slug is Slug.IDEMPOTENCY_CONFLICT
+            other, _ = somebody()
+            forged = other.profile_proofs(profile_payload(handle, other.public, [], now + 1))
+            with pytest.raises(RequestError) as refused:
+                await homes.put_profile("kez.test", handle, forged)
+            assert refused.value.slug is Slug.INVALID_ARGUMENT
+            with pytest.raises(UnavailableError) as stale:
+                await homes.put_profile("kez.test", handle, profile([], now + 3600))
+            assert stale.value.detail == {"reason": "stale_date"}

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from kezd.errors import KezdError, RequestError, Slug, TrustError, UnavailableError
 from kezd.kez.envelope import envelope_from_value
 from kezd.kez.errors import KezError, shown
-from kezd.kez.handles import parse_handle, parse_server_name
+from kezd.kez.handles import Handle, parse_handle, parse_server_name
 from kezd.kez.identifiers import parse_primary
 from kezd.kez.jcs import parse_json
 from kezd.kez.keys import PublicKey
@@ -22,6 +22,7 @@ from kezd.runtime.home_answers import HandleRecord, HomeInfo
 
 ANSWER_BYTES = 128 * 1024
 NATS_URLS = 16
+FOUND = 64
 TEXT = 512
 REL_RECORD = "https://kez.lat/rel/record"
 
@@ -183,3 +184,29 @@ def parse_appended(body: bytes, event: Event) -> Head:
     if (value.get("seq"), value.get("hash")) != (head.seq, head.hash):
         raise lied("it confirms another event than was sent")
     return head
+
+
+def parse_found(body: bytes, server: str) -> tuple[Handle, ...]:
+    """The handles of a look-up by proof, each of that server."""
+    items = parse_object(body).get("items")
+    if not isinstance(items, list) or len(items) > FOUND:
+        raise lied("items is no short list")
+    try:
+        handles = tuple(parse_handle(_text(item, "fqhn")) for item in items if isinstance(item, dict))
+    except KezError as error:
+        raise lied(str(error)) from error
+    if any(handle.server != server for handle in handles):
+        raise lied(f"it finds handles that are not at {server}")
+    return handles
+
+
+def profile_error(answer: Answer) -> KezdError:
+    """What a refused list of proofs means."""
+    if answer.status == 409:
+        return RequestError(Slug.IDEMPOTENCY_CONFLICT, "the home server has a newer list of proofs")
+    slug = error_slug(answer)
+    if answer.status == 400 and slug != "stale_date":
+        return RequestError(
+            Slug.INVALID_ARGUMENT, f"the home server does not take the list of proofs ({shown(slug)})"
+        )
+    return _refused(answer, slug)

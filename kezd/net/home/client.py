@@ -9,10 +9,12 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
+from urllib.parse import quote
 
 from kezd.errors import RequestError, Slug
 from kezd.kez.envelope import Envelope, encode_envelope
 from kezd.kez.handles import Handle
+from kezd.kez.identifiers import Identifier
 from kezd.kez.keys import PublicKey
 from kezd.kez.sigchain import MAX_CHAIN, Event, Head
 from kezd.net.home.answers import (
@@ -22,9 +24,11 @@ from kezd.net.home.answers import (
     error_slug,
     lied,
     parse_appended,
+    parse_found,
     parse_info,
     parse_jrd,
     parse_record,
+    profile_error,
     register_error,
 )
 from kezd.net.home.http import EXCHANGE_SECONDS, Answer, Http
@@ -156,6 +160,24 @@ class HomeClient:
                 return FetchedChain(b"", "")
             case status:
                 raise lied(f"status {status} to a request for a sigchain")
+
+    async def find_by_proof(self, server: str, subject: Identifier) -> tuple[Handle, ...]:
+        """Handles that want to be found by a subject."""
+        answer = await self._get(f"{self._base(server)}/v1/by-proof?subject={quote(str(subject), safe='')}")
+        if answer.status != 200:
+            raise lied(f"status {answer.status} to a look-up by proof")
+        return parse_found(answer.body, server)
+
+    async def put_profile(self, server: str, handle: Handle, profile: Envelope) -> None:
+        """Say what a handle wants to be found by."""
+        answer = await self._http.exchange(
+            "PUT",
+            f"{self._base(server)}/v1/profile/{handle.name}/proofs",
+            max_bytes=ANSWER_BYTES,
+            content=encode_envelope(profile),
+        )
+        if answer.status != 200:
+            raise profile_error(answer)
 
     async def append_event(self, sigchain_url: str, genesis: PublicKey, event: Event) -> Head:
         """Upload one event; identical repeats succeed."""

@@ -83,7 +83,7 @@ class KeptIdentity:
     @property
     def record(self) -> VaultRecord:
         """What the vault holds now, for the composition root, which backs it up."""
-        return self._record
+        return self._vault.record or self._record
 
     async def wait_active(self) -> ActiveIdentity:
         """Wait until there is a registered identity that no other installation has taken over."""

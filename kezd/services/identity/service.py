@@ -255,9 +255,9 @@ class Identity(KeptIdentity):
 
     async def _keep_secrets(self, secrets: Secrets) -> None:
         """The vault first: a key without a row is forgotten, a row without its key would be lost."""
-        record = self._record.with_identity(secrets.seed, secrets.entropy12)
-        await self._vault.save(record)
-        self._record = record
+        self._record = await self._vault.change(
+            lambda record: record.with_identity(secrets.seed, secrets.entropy12)
+        )
         self._signer = Signer(secrets.seed)
 
     def _writing(self) -> StoredIdentity:

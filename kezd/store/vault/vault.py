@@ -71,6 +71,13 @@ class Vault:
         self._keyring: KeyStore = SystemKeyring() if keyring is None else keyring
         self._one_thread = trio.CapacityLimiter(1)
         self._wrapping: Wrapping | None = None
+        self._record: VaultRecord | None = None
+        self._one_change = trio.Lock()
+
+    @property
+    def record(self) -> VaultRecord | None:
+        """What it holds; None while closed."""
+        return self._record
 
     @property
     def kind(self) -> WrapKind | None:
@@ -133,7 +140,22 @@ class Vault:
         except ValueError as error:
             raise AccessError(Slug.VAULT_DAMAGED) from error
         self._wrapping = Wrapping(file.id, file.wrap, file.argon2, key)
+        self._record = record
         return record
+
+    async def change(self, change: Callable[[VaultRecord], VaultRecord]) -> VaultRecord:
+        """Make another record of the one it holds, and replace the file; one change at a time.
+
+        Raises:
+            AccessError: `locked` while it is closed.
+            StoreError: as `save`.
+        """
+        async with self._one_change:
+            if self._record is None:
+                raise AccessError(Slug.LOCKED)
+            record = change(self._record)
+            await self.save(record)
+            return record
 
     async def save(self, record: VaultRecord) -> None:
         """Replace the file: written beside, synced, renamed, directory synced.
@@ -146,6 +168,7 @@ class Vault:
             raise AccessError(Slug.LOCKED)
         data = seal_vault(self._wrapping, encode_record(record), secrets.token_bytes(NONCE_SIZE))
         await trio.to_thread.run_sync(self._replace, data)
+        self._record = record
 
     async def _new_wrapping(self, passphrase: str | None) -> Wrapping:
         vault_id = secrets.token_hex(16)

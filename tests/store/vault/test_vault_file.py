@@ -125,3 +125,14 @@ def test_the_key_derivation_is_argon2id() -> None:
     expected = Argon2id(salt=b"somesaltsomesalt", length=32, iterations=3, lanes=4, memory_cost=64 * 1024)
     parameters = Argon2(64 * 1024, 3, 4, b"somesaltsomesalt".hex())
     assert derive_key(b"password", parameters) == expected.derive(b"password")
+
+
+def test_credentials_are_kept_and_old_records_still_open() -> None:
+    record = VaultRecord(b"d" * 32, Seed(b"s" * 32), None)
+    more = record.with_secret("github:alice", "tok-é").with_secret("ap:a@b.example", "x")
+    assert decode_record(encode_record(more)).secrets == {"github:alice": "tok-é", "ap:a@b.example": "x"}
+    assert more.with_secret("github:alice", None).secrets == {"ap:a@b.example": "x"}
+    assert "tok" not in repr(more)
+    assert decode_record(encode_record(record)[:81]) == record
+    with pytest.raises(ValueError, match="no room"):
+        record.with_secret("github:alice", "x" * 5000)
