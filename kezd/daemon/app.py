@@ -63,13 +63,13 @@ class Peer:
         """See `Profiles.list`."""
         return await self._profiles.list()
 
-    async def create_profile(self, name: str) -> t.ProfileItem:
+    async def create_profile(self, name: str, *, dry_run: bool) -> t.ProfileItem:
         """See `Profiles.create`."""
-        return await self._profiles.create(name)
+        return await self._profiles.create(name, dry_run=dry_run)
 
-    async def remove_profile(self, name: str, *, force: bool) -> None:
+    async def remove_profile(self, name: str, *, force: bool, dry_run: bool) -> None:
         """See `Profiles.remove`."""
-        await self._profiles.remove(name, force=force)
+        await self._profiles.remove(name, force=force, dry_run=dry_run)
 
     def stop(self) -> None:
         """Begin a clean stop."""

@@ -111,7 +111,7 @@ class Profiles:
         """All of them, by name."""
         return t.ProfilesResult(items=[await self.by_name[name].describe() for name in sorted(self.by_name)])
 
-    async def create(self, name: str) -> t.ProfileItem:
+    async def create(self, name: str, *, dry_run: bool = False) -> t.ProfileItem:
         """A new one, which is opened before this returns and again at each start.
 
         Raises:
@@ -125,6 +125,8 @@ class Profiles:
         async with self._one_at_a_time:
             if name in self.by_name:
                 raise RequestError(Slug.PROFILE_EXISTS)
+            if dry_run:
+                return t.ProfileItem(name=name, state=ProfileState.EMPTY.value)
             await self._note(
                 added=[*self._changes.added, name],
                 removed=[other for other in self._changes.removed if other != name],
@@ -133,13 +135,14 @@ class Profiles:
         log.info("profile made", extra={"profile": name})
         return await self.by_name[name].describe()
 
-    async def remove(self, name: str, *, force: bool) -> None:
+    async def remove(self, name: str, *, force: bool, dry_run: bool = False) -> None:
         """Stop one, delete all of it, and forget it.
 
         Args:
             name: which.
             force: also one whose identity is live here or cannot be looked at, and the last one,
                 in whose place an empty one comes.
+            dry_run: see that it could be done.
 
         Raises:
             RequestError: `unknown_profile`, `profile_in_use`.
@@ -149,6 +152,8 @@ class Profiles:
             profile = self.get(name)
             if not force:
                 await self._refuse_in_use(profile)
+            if dry_run:
+                return
             running = self._running[name]
             del self.by_name[name]  # no call and no watchdog meets it any more
             running.closing.set()

@@ -146,12 +146,19 @@ class Connection:
     async def _read(self) -> None:
         """Hold the reading role until the stream ends or a call takes this task for itself."""
         scope = self._role_scope = trio.CancelScope()
+        stopped = False
         try:
             with scope:
                 await self._hold_role()
+            stopped = scope.cancelled_caught
+        except ExceptionGroup as group:  # some tasks of a call were cancelled, and others failed just then
+            if not scope.cancel_called:
+                raise
+            log.warning("a call failed while it was cancelled", exc_info=group)
+            stopped = True
         finally:
             cancelled = self._running.remove(scope)
-        if scope.cancelled_caught and cancelled is not None:
+        if stopped and cancelled is not None:
             self._outbox.put(self._wrap(encode_error(RequestError(Slug.CANCELLED), cancelled.id)))
             self._outbox.flush()
             self._finish_if_done()

@@ -80,10 +80,10 @@ class BoundMethod:
         except Exception as error:
             raise as_rpc_error(report_bug(error, self._method.name)) from error
 
-    async def _run(self, session: Session, raw: dict[str, Any]) -> Any:
+    def _run(self, session: Session, raw: dict[str, Any]) -> Awaitable[Any]:
         if not self._guard.audits or session.bound is None:
-            return await self._perform(session, raw, None)
-        return await self._guard.recorded(session, partial(self._perform, session, raw))
+            return self._perform(session, raw, None)
+        return self._guard.recorded(session, partial(self._perform, session, raw))
 
     async def _perform(self, session: Session, raw: dict[str, Any], record: Record | None) -> Any:
         method = self._method

@@ -451,11 +451,11 @@ class Peer(Protocol):
         """All profiles."""
         ...
 
-    async def create_profile(self, name: str) -> t.ProfileItem:
+    async def create_profile(self, name: str, *, dry_run: bool) -> t.ProfileItem:
         """Make an empty one that outlives a restart."""
         ...
 
-    async def remove_profile(self, name: str, *, force: bool) -> None:
+    async def remove_profile(self, name: str, *, force: bool, dry_run: bool) -> None:
         """Stop it and delete it."""
         ...
 

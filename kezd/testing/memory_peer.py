@@ -237,6 +237,8 @@ class MemoryProfile:
             self.waiting += 1
             self.most_waiting = max(self.waiting, self.most_waiting)
             try:
+                if text == "wait and fall apart":
+                    await _fall_apart()
                 await self.gate.wait()
             finally:
                 self.waiting -= 1
@@ -268,6 +270,20 @@ class MemoryProfile:
         return t.ReadResult(marked=0)
 
 
+async def _fall_apart() -> None:
+    """Two tasks: one that fails when it is cancelled, and one that is cancelled."""
+
+    async def fail() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise KeyError("while it was cancelled")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(fail)
+        nursery.start_soon(trio.sleep_forever)
+
+
 class MemoryPeer:
     """A peer with the profile `default`."""
 
@@ -291,11 +307,11 @@ class MemoryPeer:
         """The one."""
         return t.ProfilesResult(items=[t.ProfileItem(name=self.default.name, state=self.default.state.value)])
 
-    async def create_profile(self, name: str) -> t.ProfileItem:
+    async def create_profile(self, name: str, *, dry_run: bool) -> t.ProfileItem:
         """As if."""
         return t.ProfileItem(name=name, state="empty")
 
-    async def remove_profile(self, name: str, *, force: bool) -> None:
+    async def remove_profile(self, name: str, *, force: bool, dry_run: bool) -> None:
         """As if."""
 
     def stop(self) -> None:

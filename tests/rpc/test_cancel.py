@@ -127,6 +127,14 @@ async def test_what_was_committed_is_remembered_although_the_call_is_cancelled(t
             assert profile.sent == ["@bob"]
 
 
+async def test_a_call_of_many_tasks_that_fails_while_it_is_cancelled(tmp_path):
+    with trio.fail_after(10):
+        async with open_rpc(tmp_path) as rpc, rpc.connect() as client:
+            call_id = await client.begin("chat.send", to="@bob", text="wait and fall apart")
+            assert await _cancelled(client, call_id)
+            assert "result" in await client.call("daemon.version")
+
+
 async def test_calls_go_on_without_their_client(tmp_path):
     with trio.fail_after(10):
         async with open_rpc(tmp_path) as rpc:

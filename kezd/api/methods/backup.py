@@ -39,6 +39,7 @@ METHODS = (
             *_FILE,
         ),
         dry_run=True,
+        stoppable=False,
     ),
     Method(
         "export.create",

@@ -36,5 +36,6 @@ METHODS = (
         Scope.CHAT,
         "Drop a named consumer; nothing is kept for it any more.",
         (Slug.NOT_FOUND,),
+        dry_run=True,
     ),
 )

@@ -13,6 +13,8 @@ METHODS = (
         Scope.FULL,
         "Make an empty profile; it is there at once, and after a restart.",
         (Slug.PROFILE_EXISTS,),
+        dry_run=True,
+        stoppable=False,
     ),
     Method(
         "profiles.remove",
@@ -22,5 +24,7 @@ METHODS = (
         "Stop a profile and delete it with everything in it.",
         (Slug.UNKNOWN_PROFILE, Slug.PROFILE_IN_USE),
         confirm=True,
+        dry_run=True,
+        stoppable=False,
     ),
 )

@@ -3,7 +3,7 @@
 from kezd.api import types as t
 from kezd.api.methods import Scope
 from kezd.api.notifications import TOPICS
-from kezd.errors import AccessError, Slug
+from kezd.errors import AccessError, RequestError, Slug
 from kezd.rpc.dispatch import Handler
 from kezd.rpc.session import Session
 
@@ -37,7 +37,11 @@ async def consumers(session: Session, _params: t.Empty) -> t.ConsumersResult:
 
 async def forget(session: Session, params: t.ConsumerRef) -> t.Done:
     """Drop one."""
-    await session.profile.events.consumers.forget(params.consumer)
+    consumers = session.profile.events.consumers
+    if not params.dry_run:
+        await consumers.forget(params.consumer)
+    elif all(known.name != params.consumer for known in await consumers.list()):
+        raise RequestError(Slug.NOT_FOUND)
     return t.Done()
 
 
