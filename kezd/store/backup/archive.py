@@ -18,7 +18,7 @@ from kezd.store.backup.snapshot import Contents
 
 FORMAT: Final = 1
 MANIFEST_MAX: Final = 64 * 1024
-RECORD_MAX: Final = 4096
+RECORD_MAX: Final = 1024 * 1024
 PIECE: Final = 1024 * 1024
 
 Progress = Callable[[int, int], None]
@@ -40,6 +40,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 def pack(writer: SealedWriter, manifest: Manifest, record: bytes, database: Path, progress: Progress) -> None:
     """Write all of a backup and finish it."""
     text = msgspec.json.encode(manifest)
+    assert len(text) <= MANIFEST_MAX, "or nobody could read it again"
+    assert len(record) <= RECORD_MAX, "or nobody could read it again"
     writer.write(len(text).to_bytes(4, "big") + text + record)
     done = 0
     with database.open("rb") as file:
