@@ -17,6 +17,7 @@ import msgspec
 from sqlcipher3 import dbapi2 as sqlite
 
 from kezd.errors import Slug, StoreError
+from kezd.kez.keys import PublicKey
 from kezd.store.database import Transaction, connect, migrate, translate
 from kezd.store.identity import IdentityState, load_identity, save_identity
 from kezd.store.migrations import MIGRATIONS
@@ -131,6 +132,7 @@ def become_new_installation(path: Path, key: bytes, now: float) -> None:
 
 
 def _contents(tx: Transaction) -> Contents:
+    """Asks for nothing that schema 3 had not: backups of every schema since are looked through before they migrate."""
     row = tx.one(
         "SELECT (SELECT count(*) FROM messages), (SELECT count(*) FROM conversations),"
         " (SELECT count(*) FROM contacts), (SELECT count(*) FROM events), (SELECT max(arrived_at) FROM messages)"
@@ -138,13 +140,13 @@ def _contents(tx: Transaction) -> Contents:
     version = tx.one("PRAGMA user_version")
     assert row is not None
     assert version is not None
-    identity = load_identity(tx)
-    registered = identity is not None and identity.registered_at is not None
+    identity = tx.one("SELECT genesis, state, name, server, registered_at FROM identity")
+    genesis, state, name, server, registered_at = identity or (None, "none", None, None, None)
     return Contents(
         schema=version[0],
-        primary=None if identity is None else identity.genesis.primary,
-        handle=f"{identity.name}@{identity.server}" if identity is not None and registered else None,
-        state="none" if identity is None else identity.state.value,
+        primary=None if genesis is None else PublicKey(genesis).primary,
+        handle=None if registered_at is None else f"{name}@{server}",
+        state=state,
         messages=row[0],
         conversations=row[1],
         contacts=row[2],

@@ -10,11 +10,12 @@ import pytest
 from kezd.errors import Slug, StoreError
 from kezd.store.backup.snapshot import become_new_installation, copy_database, examine_database
 from kezd.store.database import Transaction, connect, migrate
-from kezd.store.identity import IdentityState, StoredIdentity, load_identity, save_identity
+from kezd.store.identity import IdentityState, load_identity
 from kezd.store.migrations import MIGRATIONS
 
 KEY = bytes(range(32))
 STREAM = b"s" * 16
+GENESIS = bytes.fromhex("3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29")
 
 
 def ignore(_done: int, _total: int) -> None:
@@ -42,25 +43,6 @@ def add_messages(path: Path, count: int, start: int = 0) -> None:
             ((i.to_bytes(16, "big"), "t" * 200, i) for i in range(start, start + count)),
         )
         db.execute("COMMIT")
-
-
-def identity(genesis: object) -> StoredIdentity:
-    return StoredIdentity(
-        genesis=genesis,  # type: ignore[arg-type]
-        state=IdentityState.ACTIVE,
-        asked=(),
-        installation_id="0" * 32,
-        takeover=True,
-        restored_at=None,
-        name="alice",
-        server="kez.test",
-        home_url="http://127.0.0.1:1",
-        registration=b"{}",
-        registered_at=1,
-        sigchain_url="http://127.0.0.1:1",
-        superseded_reason=None,
-        created_at=1.0,
-    )
 
 
 def test_a_copy_is_one_moment_while_a_writer_goes_on(path: Path, tmp_path: Path) -> None:
@@ -114,19 +96,14 @@ def test_a_damaged_or_newer_copy_is_refused(path: Path, tmp_path: Path) -> None:
 
 
 def test_a_restored_copy_is_another_installation(path: Path, tmp_path: Path) -> None:
-    from kezd.kez.keys import PublicKey
-
     with closing(connect(path, KEY)) as db:
-        db.execute("BEGIN")
-        save_identity(
-            Transaction(db, 0.0),
-            identity(
-                PublicKey(bytes.fromhex("3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29"))
-            ),
+        db.execute(
+            "INSERT INTO identity (id, genesis, state, asked, installation_id, takeover, name, server, registered_at,"
+            " created_at) VALUES (1, ?, 'active', '[]', ?, 1, 'alice', 'kez.test', 1, 1.0)",
+            (GENESIS, "0" * 32),
         )
-        db.execute("COMMIT")
     copy = tmp_path / "copy.db"
-    copy_database(path, KEY, copy, ignore)
+    assert copy_database(path, KEY, copy, ignore).handle == "alice@kez.test"
     become_new_installation(copy, KEY, 1234.0)
     with closing(connect(copy, KEY)) as db:
         tx = Transaction(db, 0.0)
@@ -143,6 +120,12 @@ def test_an_old_copy_is_migrated(tmp_path: Path) -> None:
     old = tmp_path / "old.db"
     with closing(connect(old, KEY)) as db:
         migrate(db, MIGRATIONS[:3])
-    assert examine_database(old, KEY).schema == 3
+        db.execute(
+            "INSERT INTO identity (id, genesis, state, asked, installation_id, takeover, name, server, registered_at,"
+            " created_at) VALUES (1, ?, 'active', '[]', ?, 1, 'alice', 'kez.test', 1, 1.0)",
+            (GENESIS, "0" * 32),
+        )
+    found = examine_database(old, KEY)
+    assert (found.schema, found.handle, found.state) == (3, "alice@kez.test", "active")
     become_new_installation(old, KEY, 1.0)
     assert examine_database(old, KEY).schema == len(MIGRATIONS)
