@@ -63,13 +63,13 @@ class Peer:
         """See `Profiles.list`."""
         return await self._profiles.list()
 
-    async def create_profile(self, name: str, *, dry_run: bool) -> t.ProfileItem:
+    async def create_profile(self, name: str, *, again: bool, dry_run: bool) -> t.ProfileItem:
         """See `Profiles.create`."""
-        return await self._profiles.create(name, dry_run=dry_run)
+        return await self._profiles.create(name, again=again, dry_run=dry_run)
 
-    async def remove_profile(self, name: str, *, force: bool, dry_run: bool) -> None:
+    async def remove_profile(self, name: str, *, force: bool, again: bool, dry_run: bool) -> None:
         """See `Profiles.remove`."""
-        await self._profiles.remove(name, force=force, dry_run=dry_run)
+        await self._profiles.remove(name, force=force, again=again, dry_run=dry_run)
 
     def stop(self) -> None:
         """Begin a clean stop."""

@@ -111,8 +111,14 @@ class Profiles:
         """All of them, by name."""
         return t.ProfilesResult(items=[await self.by_name[name].describe() for name in sorted(self.by_name)])
 
-    async def create(self, name: str, *, dry_run: bool = False) -> t.ProfileItem:
+    async def create(self, name: str, *, again: bool = False, dry_run: bool = False) -> t.ProfileItem:
         """A new one, which is opened before this returns and again at each start.
+
+        Args:
+            name: which nobody has.
+            again: this may repeat a call whose daemon was killed before it answered: an empty one of
+                that name is the answer.
+            dry_run: see that it could be done.
 
         Raises:
             RequestError: `profile_exists`, `invalid_argument`.
@@ -123,7 +129,10 @@ class Profiles:
         except RequestError as error:
             raise RequestError(Slug.INVALID_ARGUMENT, error.message, detail={"field": "name"}) from error
         async with self._one_at_a_time:
-            if name in self.by_name:
+            known = self.by_name.get(name)
+            if again and known is not None and known.state is ProfileState.EMPTY:
+                return await known.describe()
+            if known is not None:
                 raise RequestError(Slug.PROFILE_EXISTS)
             if dry_run:
                 return t.ProfileItem(name=name, state=ProfileState.EMPTY.value)
@@ -135,13 +144,15 @@ class Profiles:
         log.info("profile made", extra={"profile": name})
         return await self.by_name[name].describe()
 
-    async def remove(self, name: str, *, force: bool, dry_run: bool = False) -> None:
+    async def remove(self, name: str, *, force: bool, again: bool = False, dry_run: bool = False) -> None:
         """Stop one, delete all of it, and forget it.
 
         Args:
             name: which.
             force: also one whose identity is live here or cannot be looked at, and the last one,
                 in whose place an empty one comes.
+            again: this may repeat a call whose daemon was killed before it answered: one that was
+                removed is the answer.
             dry_run: see that it could be done.
 
         Raises:
@@ -149,6 +160,8 @@ class Profiles:
             StoreError: it could not be moved away; it is there again, and whole, at the next start.
         """
         async with self._one_at_a_time:
+            if again and name in self._changes.removed and name not in self.by_name:
+                return
             profile = self.get(name)
             if not force:
                 await self._refuse_in_use(profile)

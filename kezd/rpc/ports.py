@@ -451,12 +451,12 @@ class Peer(Protocol):
         """All profiles."""
         ...
 
-    async def create_profile(self, name: str, *, dry_run: bool) -> t.ProfileItem:
-        """Make an empty one that outlives a restart."""
+    async def create_profile(self, name: str, *, again: bool, dry_run: bool) -> t.ProfileItem:
+        """Make an empty one that outlives a restart; `again`: it may have been made by this very call."""
         ...
 
-    async def remove_profile(self, name: str, *, force: bool, dry_run: bool) -> None:
-        """Stop it and delete it."""
+    async def remove_profile(self, name: str, *, force: bool, again: bool, dry_run: bool) -> None:
+        """Stop it and delete it; `again`: it may have been deleted by this very call."""
         ...
 
     def stop(self) -> None:

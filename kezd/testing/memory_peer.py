@@ -307,11 +307,11 @@ class MemoryPeer:
         """The one."""
         return t.ProfilesResult(items=[t.ProfileItem(name=self.default.name, state=self.default.state.value)])
 
-    async def create_profile(self, name: str, *, dry_run: bool) -> t.ProfileItem:
+    async def create_profile(self, name: str, *, again: bool, dry_run: bool) -> t.ProfileItem:
         """As if."""
         return t.ProfileItem(name=name, state="empty")
 
-    async def remove_profile(self, name: str, *, force: bool, dry_run: bool) -> None:
+    async def remove_profile(self, name: str, *, force: bool, again: bool, dry_run: bool) -> None:
         """As if."""
 
     def stop(self) -> None:

@@ -12,12 +12,16 @@ async def list_all(session: Session, _params: t.Empty) -> t.ProfilesResult:
 
 async def create(session: Session, params: t.ProfileCreateParams) -> t.ProfileItem:
     """A new one."""
-    return await session.peer.create_profile(params.name, dry_run=params.dry_run)
+    return await session.peer.create_profile(
+        params.name, again=params.idempotency_key is not None, dry_run=params.dry_run
+    )
 
 
 async def remove(session: Session, params: t.ProfileRemoveParams) -> t.Done:
     """One less."""
-    await session.peer.remove_profile(params.name, force=params.force, dry_run=params.dry_run)
+    await session.peer.remove_profile(
+        params.name, force=params.force, again=params.idempotency_key is not None, dry_run=params.dry_run
+    )
     return t.Done()
 
 
