@@ -149,3 +149,20 @@ def test_restoring_is_answered_although_the_daemon_was_killed(world: World) -> N
     second.peer.start()
     again = second.survive("identity.restore", **params)
     assert (again["state"], again["primary"]) == ("active", first["primary"])
+
+
+def test_profiles_are_made_and_removed_once(world: World) -> None:
+    """Another key stands for the same key whose answer a kill has lost."""
+    person = made(world)
+    tried = person.call("profiles.create", name="second", dry_run=True)
+    assert (tried["name"], len(person.call("profiles.list")["items"])) == ("second", 1)
+    for key in ("first", "lost"):
+        assert person.call("profiles.create", name="second", idempotency_key=key)["state"] == "empty"
+    with pytest.raises(KezdError) as there:
+        person.call("profiles.create", name="second")
+    assert there.value.slug is Slug.PROFILE_EXISTS
+    person.call("profiles.remove", name="second", dry_run=True)
+    assert len(person.call("profiles.list")["items"]) == 2
+    for key in ("third", "lost too"):
+        person.call("profiles.remove", name="second", idempotency_key=key)
+    assert len(person.call("profiles.list")["items"]) == 1

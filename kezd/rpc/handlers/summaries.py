@@ -46,9 +46,14 @@ async def backup(session: Session, params: t.BackupCreateParams) -> str:
     return f"Write the keys and messages of {await _who(session)} to {params.path}, sealed with a passphrase."
 
 
-async def remove_profile(session: Session, params: t.ProfileRemoveParams) -> str:
-    """Keys are deleted."""
-    name = session.peer.profile(params.name).name
+async def remove_profile(session: Session, params: t.ProfileRemoveParams) -> str | None:
+    """Keys are deleted, unless a call with the same key has deleted them."""
+    try:
+        name = session.peer.profile(params.name).name
+    except RequestError:
+        if params.idempotency_key is None:
+            raise
+        return None
     return f"Delete the profile “{name}” with its key, contacts and messages."
 
 
