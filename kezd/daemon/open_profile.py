@@ -28,6 +28,7 @@ from kezd.runtime.paths import ProfilePaths
 from kezd.runtime.transport import LinkState, LinkStatus
 from kezd.services.chat.chat import Chat
 from kezd.services.chat.history import ChatHistory
+from kezd.services.chat.news import ConversationNews
 from kezd.services.contacts.service import Contacts
 from kezd.services.identity.service import Identity
 from kezd.services.identity.shape import ActiveIdentity
@@ -143,13 +144,19 @@ class OpenProfile:
             async with (
                 Identity.open(db, vault, record, home, clock, config.home) as identity,
                 Contacts.open(
-                    db, home, lambda: (identity.primary, identity.server), clock, config.contacts
+                    db,
+                    home,
+                    lambda: (identity.primary, identity.server),
+                    clock,
+                    config.contacts,
+                    key=lambda: identity.key,
                 ) as contacts,
                 trio.open_nursery() as nursery,
             ):
                 self = cls(db, home, identity, contacts, config, adapters)
                 nursery.start_soon(self._serve_active)
                 nursery.start_soon(self._keep_house)
+                nursery.start_soon(self._tell_news)
                 try:
                     yield self
                 finally:
@@ -193,6 +200,10 @@ class OpenProfile:
     async def _keep_house(self) -> None:
         await _first_of(partial(housekeeping.run, self.db, self._config.events), self._stopping.wait)
 
+    async def _tell_news(self) -> None:
+        """Of conversations, in every state of the identity: contacts change without a live chat, too."""
+        await _first_of(ConversationNews(self.db, self._silent).run, self._stopping.wait)
+
     async def _serve_active(self) -> None:
         """Transport and chat whenever there is an active identity."""
         while not self._stopping.is_set():
@@ -222,13 +233,14 @@ class OpenProfile:
                         clock,
                         self._config.chat,
                         restored_at=active.restored_at,
+                        retired=self.identity.retired_signers(),
                     ) as self._live,
                     trio.open_nursery() as nursery,
                 ):
                     self._went_live.set()
                     self._went_live = trio.Event()
                     nursery.start_soon(self._watch_link, transport)
-                    await _first_of(self.identity.wait_inactive, self._stopping.wait)
+                    await _first_of(partial(self.identity.wait_inactive, active.signer), self._stopping.wait)
                     nursery.cancel_scope.cancel()
             finally:
                 self._live = None

@@ -109,7 +109,7 @@ async def open_home(
             )  # fmt: skip
             limit = RateLimit(settings.register_per_minute, settings.register_burst, clock)
             routes += Registry(
-                registry_store, facts, limit, settings.trusted_proxies, clock, metrics
+                registry_store, facts, limit, settings.trusted_proxies, clock, metrics, sigchains
             ).routes()
             routes += Profiles(
                 registry_store, SqliteProfileStore(file), sigchains, settings.server, public_url, limit,

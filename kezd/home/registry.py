@@ -28,7 +28,7 @@ from kezd.home.http_wire import (
 )
 from kezd.home.metrics import Metrics
 from kezd.home.rate_limit import RateLimit
-from kezd.home.store.ports import Record, Registered, RegistryStore
+from kezd.home.store.ports import Record, Registered, RegistryStore, SigchainStore
 from kezd.kez.envelope import Envelope, decode_envelope, encode_envelope
 from kezd.kez.errors import HandleError, KezError, RegistrationError
 from kezd.kez.handles import Handle, parse_handle
@@ -71,8 +71,10 @@ class Registry:
         trusted_proxies: Sequence[Network],
         clock: Clock,
         metrics: Metrics,
+        sigchains: SigchainStore | None = None,
     ) -> None:
         self._store = store
+        self._sigchains = sigchains
         self._facts = facts
         self._rate_limit = rate_limit
         self._trusted_proxies = trusted_proxies
@@ -128,12 +130,15 @@ class Registry:
         return Reply(200, self._encode(record))
 
     async def by_primary(self, scope: Scope, _receive: Receive) -> Reply:
-        """The record of a primary; 400 on garbage, 404."""
+        """The record of a primary, also of one that an identity's chain was rotated to; 400 on garbage, 404."""
         try:
             primary = parse_primary(path_param(scope, "primary"))
         except KezError as error:
             raise HttpError(400, Slug.BAD_REQUEST, str(error), "a primary is ed25519:<64 hex>") from error
         record = await self._store.by_primary(primary.raw)
+        if record is None and self._sigchains is not None:
+            genesis = await self._sigchains.genesis_of(primary.raw)
+            record = None if genesis is None else await self._store.by_primary(genesis)
         if record is None:
             raise _nobody()
         return Reply(200, self._encode(record))

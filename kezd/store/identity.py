@@ -5,7 +5,7 @@ Invariant: a registration is stored before it is sent, and its bytes never chang
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from kezd.kez.keys import PublicKey
@@ -22,6 +22,15 @@ class IdentityState(Enum):
     ACTIVE = "active"
     SUPERSEDED = "superseded"
     """Another installation took over."""
+
+
+class RotationState(Enum):
+    """How far a change of the key has come; its secrets are in the vault."""
+
+    SHOWN = "shown"
+    """The new words were shown and not yet recalled."""
+    CONFIRMED = "confirmed"
+    """They were; from now on it finishes by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +51,17 @@ class StoredIdentity:
     sigchain_url: str | None
     superseded_reason: str | None
     created_at: float
+    rotation: RotationState | None = None
+    rotation_asked: tuple[int, ...] = ()
+    """1-based positions of the new words to be recalled."""
+    chain_alarm: str | None = None
+    """What contradicts our own sigchain, until the person has looked."""
 
 
 _COLUMNS = (
     "genesis, state, asked, installation_id, takeover, restored_at, name, server, home_url,"
-    " registration, registered_at, sigchain_url, superseded_reason, created_at"
+    " registration, registered_at, sigchain_url, superseded_reason, created_at,"
+    " rotation, rotation_asked, chain_alarm"
 )
 
 
@@ -55,8 +70,8 @@ def load_identity(tx: Transaction) -> StoredIdentity | None:
     row = tx.one(f"SELECT {_COLUMNS} FROM identity")  # noqa: S608 - constant column names
     if row is None:
         return None
-    genesis, state, asked, installation_id, takeover, *rest = row
-    return StoredIdentity(
+    genesis, state, asked, installation_id, takeover, *rest, rotation, rotation_asked, chain_alarm = row
+    identity = StoredIdentity(
         PublicKey(genesis),
         IdentityState(state),
         tuple(json.loads(asked)),
@@ -64,13 +79,19 @@ def load_identity(tx: Transaction) -> StoredIdentity | None:
         bool(takeover),
         *rest,
     )
+    return replace(
+        identity,
+        rotation=None if rotation is None else RotationState(rotation),
+        rotation_asked=tuple(json.loads(rotation_asked)),
+        chain_alarm=chain_alarm,
+    )
 
 
 def save_identity(tx: Transaction, identity: StoredIdentity) -> None:
     """Write the whole row."""
     tx.execute(
         f"INSERT OR REPLACE INTO identity (id, {_COLUMNS})"  # noqa: S608 - constant column names
-        " VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             identity.genesis.raw,
             identity.state.value,
@@ -86,5 +107,8 @@ def save_identity(tx: Transaction, identity: StoredIdentity) -> None:
             identity.sigchain_url,
             identity.superseded_reason,
             identity.created_at,
+            None if identity.rotation is None else identity.rotation.value,
+            json.dumps(identity.rotation_asked),
+            identity.chain_alarm,
         ),
     )

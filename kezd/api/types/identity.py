@@ -50,6 +50,9 @@ class IdentityResult(Result, frozen=True, kw_only=True):
 
     state: Literal["none", "unconfirmed", "unregistered", "active", "superseded"]
     primary: str | None = None
+    """The first key of its sigchain, which names it for ever."""
+    key: str | None = None
+    """The primary that signs now; another one than `primary` after a rotation."""
     handle: str | None = None
     home_url: str | None = None
     nkey: str | None = None
@@ -58,6 +61,10 @@ class IdentityResult(Result, frozen=True, kw_only=True):
     registered_at: int | None = None
     reason: str | None = None
     """Why it is superseded."""
+    rotation: Literal["shown", "confirmed"] | None = None
+    """How far a change of its key has come."""
+    chain_alarm: str | None = None
+    """What contradicts our own sigchain: a server that shows others something else, or a second signer."""
 
 
 class IdentityWordsParams(Params, frozen=True, kw_only=True):

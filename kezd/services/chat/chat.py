@@ -63,10 +63,11 @@ class Chat(ChatHistory):
         settings: ChatSettings,
         restored_at: float | None,
         entropy: Entropy,
+        retired: Sequence[Signer] = (),
     ) -> None:
         super().__init__(db, contacts)
         self._transport = transport
-        self._signers = (signer,)
+        self._signers = (signer, *retired)
         self._sealer = Sealer(signer, entropy)
         self._clock = clock
         self._steady = SteadyClock(clock)
@@ -91,6 +92,7 @@ class Chat(ChatHistory):
         *,
         restored_at: float | None = None,
         entropy: Entropy = token_bytes,
+        retired: Sequence[Signer] = (),
     ) -> AsyncIterator[Self]:
         """Chat for the length of the block, with or without a link.
 
@@ -103,8 +105,9 @@ class Chat(ChatHistory):
             settings: section `[chat]` of the configuration.
             restored_at: unix seconds when this installation was restored from words, if it was.
             entropy: returns so many random bytes.
+            retired: former keys of the identity, which still open mail.
         """
-        self = cls(db, transport, signer, contacts, clock, settings, restored_at, entropy)
+        self = cls(db, transport, signer, contacts, clock, settings, restored_at, entropy, retired)
         opened = Outbox.open(db, transport, contacts, settings, self._steady)
         async with opened as self._outbox, trio.open_nursery() as nursery:
             for loop in (

@@ -36,6 +36,9 @@ ALARM_SLUGS: Final = {
 Own = Callable[[], tuple[PublicKey | None, str | None]]
 """Our own side as it is now: genesis primary (None before there is an identity), and server of our handle."""
 
+OwnKey = Callable[[], PublicKey | None]
+"""The primary that we sign with now: another one than the genesis primary after a rotation."""
+
 
 def alarm_error(alarm: StoredAlarm) -> TrustError:
     """The error that stands in the way of sending."""
@@ -71,8 +74,9 @@ def route_to(contact: StoredContact) -> Route:
 class Book:
     """The look-ups of `ContactBook` that run inside a transaction."""
 
-    def __init__(self, own: Own) -> None:
+    def __init__(self, own: Own, key: OwnKey) -> None:
         self._own = own
+        self._key = key
 
     def route(self, tx: Transaction, genesis: PublicKey) -> Route:
         """How to reach them."""
@@ -88,8 +92,8 @@ class Book:
             late = known.retired_at is not None and tx.now - known.retired_at > RETIRED_GRACE
             state = Standing.BLOCKED if late else known.state
             return Sender(known.genesis, known.handle, state.value)
-        own, _ = self._own()
-        if key == own:  # nobody else holds our key, and we do not write to ourselves
+        own = self._key()
+        if key in (own, self._own()[0]):  # nobody else holds our key, and we do not write to ourselves
             return Sender(key, None, Standing.BLOCKED.value)
         contact = load_contact(tx, key)
         if contact is not None:  # another chain had this key, and was replaced by one that never did

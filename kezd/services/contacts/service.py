@@ -24,7 +24,7 @@ from kezd.kez.keys import PRIMARY_PREFIX, PublicKey
 from kezd.runtime.clock import Clock
 from kezd.runtime.settings import ContactsSettings
 from kezd.services.contacts import ledger
-from kezd.services.contacts.book import Book, Own, alarm_error, route_to
+from kezd.services.contacts.book import Book, Own, OwnKey, alarm_error, route_to
 from kezd.services.contacts.evidence import ChainNews, Record, Trouble, fetch_chain, verify_record
 from kezd.services.contacts.shape import show_contact
 from kezd.services.ports import HomeDirectory, Route, Sender
@@ -72,6 +72,7 @@ class Contacts:
         clock: Clock,
         settings: ContactsSettings,
         uniform: Uniform,
+        key: OwnKey | None = None,
     ) -> None:
         self._db = db
         self._home = home
@@ -79,7 +80,8 @@ class Contacts:
         self._clock = clock
         self._settings = settings
         self._uniform = uniform
-        self._book = Book(own)
+        self._own_key = key or (lambda: own()[0])
+        self._book = Book(own, self._own_key)
         self._wanted = trio.Event()
 
     @classmethod
@@ -93,6 +95,7 @@ class Contacts:
         settings: ContactsSettings,
         *,
         uniform: Uniform | None = None,
+        key: OwnKey | None = None,
     ) -> AsyncIterator["Contacts"]:
         """Look at contacts that are due, for the length of the block.
 
@@ -103,8 +106,9 @@ class Contacts:
             clock: decides what is due.
             settings: how often.
             uniform: draws the jitter.
+            key: tells the primary that we sign with now, our first one by default.
         """
-        self = cls(db, home, own, clock, settings, uniform or secrets.SystemRandom().uniform)
+        self = cls(db, home, own, clock, settings, uniform or secrets.SystemRandom().uniform, key)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch)
             try:
@@ -144,9 +148,7 @@ class Contacts:
             raise RequestError(Slug.INVALID_ARGUMENT, "that is you")
         news = await self._first_chain(record)
         _check_named(key, news.facts.current)
-        keep = partial(
-            ledger.keep_added, record=record, news=news, own=self._primary, due_at=self._next_look()
-        )
+        keep = partial(ledger.keep_added, record=record, news=news, own=self._key, due_at=self._next_look())
         contact = await self._db.write(partial(_tried, keep) if dry_run else keep)
         self._wanted.set()  # there is a new date to wait for
         if contact.alarm is not None:
@@ -196,7 +198,7 @@ class Contacts:
             RequestError: `not_a_contact`, `no_identity`.
             TrustError: `key_changed` when they are not the words of the key of now; the alarm's, if one stands.
         """
-        contact, own = await self._contact(name), self._primary
+        contact, own = await self._contact(name), self._key
         if own is None:
             raise RequestError(Slug.NO_IDENTITY)
         keep = partial(
@@ -227,7 +229,7 @@ class Contacts:
         contact = await self._contact(name)
         if contact.alarm is None:
             return self._shown(contact)
-        own = self._primary
+        own = self._key
         if decision == "keep_old":
             return self._shown(await self._db.write(lambda tx: ledger.keep_old(tx, contact.genesis, own)))
         if contact.alarm.kind is AlarmKind.KEY_CHANGED:
@@ -274,7 +276,7 @@ class Contacts:
             news = await fetch_chain(self._home, contact.genesis, url, jsonl, contact.etag)
         found = record is not None or contact.handle is not None
         due = self._next_look(0 if found else min(contact.failures + 1, STRANGER_DOUBLINGS))
-        own = self._primary
+        own = self._key
         await self._db.write(lambda tx: ledger.keep_look(tx, contact.genesis, record, news, own, due))
 
     async def _record_of(self, contact: StoredContact) -> Record | None:
@@ -306,7 +308,7 @@ class Contacts:
         if old.handle is None:
             raise RequestError(Slug.NOT_FOUND, "this contact has no handle any more")
         record = await self._find(parse_handle(old.handle))
-        own, due = self._primary, self._next_look()
+        own, due = self._key, self._next_look()
         if record.genesis.primary != about:
             trouble = Trouble(AlarmKind.KEY_CHANGED, ledger.NEW_KEY, record.genesis.primary)
             if record.genesis != old.genesis:
@@ -325,7 +327,7 @@ class Contacts:
         news = await fetch_chain(self._home, contact.genesis, contact.sigchain_url, b"", None)
         if not isinstance(news, ChainNews):
             raise TrustError(Slug.CHAIN_INVALID)
-        own, due = self._primary, self._next_look()
+        own, due = self._key, self._next_look()
         return self._shown(
             await self._db.write(lambda tx: ledger.trust_new_chain(tx, contact.genesis, news, own, due))
         )
@@ -381,6 +383,11 @@ class Contacts:
     # --- inside ---------------------------------------------------------------
 
     @property
+    def _key(self) -> PublicKey | None:
+        """Our half of the safety words."""
+        return self._own_key()
+
+    @property
     def _primary(self) -> PublicKey | None:
         return self._own()[0]
 
@@ -424,7 +431,7 @@ class Contacts:
 
     async def _decide_standing(self, name: str, state: Standing) -> Contact:
         contact = await self._contact(name)
-        own = self._primary
+        own = self._key
 
         def keep(tx: Transaction) -> StoredContact:
             set_standing(tx, contact.genesis, state)
@@ -444,7 +451,7 @@ class Contacts:
         return self._shown(contact)
 
     def _shown(self, contact: StoredContact) -> Contact:
-        return show_contact(contact, self._primary)
+        return show_contact(contact, self._key)
 
 
 def _tried(keep: Callable[[Transaction], StoredContact], tx: Transaction) -> StoredContact:

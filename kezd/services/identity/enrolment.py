@@ -26,8 +26,9 @@ STALE = "stale_date"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A verified record of our own key."""
+    """A verified record of our own key, or of the identity that it is said to sign for now."""
 
+    genesis: PublicKey
     handle: Handle
     sigchain_url: str
     registered_at: int
@@ -132,22 +133,24 @@ class Enrolment:
         log.info("the handle was ours already")
         return found
 
-    async def find(self, genesis: PublicKey, server: str) -> Found:
-        """Our record at the home of `server`.
+    async def find(self, key: PublicKey, server: str) -> Found:
+        """The record, at the home of `server`, of the identity that a key is said to sign for.
+
+        The caller checks the chain: the record is the first key's.
 
         Raises:
             RequestError: `not_registered`.
             UnavailableError: `home_unreachable`.
             TrustError: `home_lied`.
         """
-        record = await self._home.lookup_primary(server, genesis)
+        record = await self._home.lookup_primary(server, key)
         if record is None:
             raise RequestError(
                 Slug.NOT_REGISTERED,
                 f"the home of {server} knows no handle of these words",
                 hint="were you at another home? give its URL",
             )
-        return _verified(record, genesis)
+        return _verified(record, record.primary)
 
 
 def is_stale(error: UnavailableError) -> bool:
@@ -163,4 +166,4 @@ def _verified(record: HandleRecord, genesis: PublicKey) -> Found:
         raise TrustError(Slug.HOME_LIED, f"our registration does not verify: {error}") from error
     if registration.primary != genesis or registration.handle != record.handle:
         raise TrustError(Slug.HOME_LIED, "the home answered with somebody else's registration")
-    return Found(record.handle, record.sigchain_url, record.registered_at, encode_envelope(envelope))
+    return Found(genesis, record.handle, record.sigchain_url, record.registered_at, encode_envelope(envelope))

@@ -4,6 +4,8 @@ Not here: how it comes to be and what becomes of it (`service`). Invariants: wha
 what was committed; the seed is in the vault and in the `Signer`, and nowhere else.
 """
 
+from typing import Final
+
 import msgspec
 import trio
 
@@ -11,7 +13,7 @@ from kezd.api.events import Topic
 from kezd.api.types import IdentityResult
 from kezd.errors import AccessError, RequestError, Slug
 from kezd.kez.keys import PublicKey, Seed
-from kezd.kez.sigchain import Chain
+from kezd.kez.sigchain import Chain, Head
 from kezd.kez.signing import Signer
 from kezd.runtime.clock import Clock
 from kezd.runtime.settings import HomeSettings
@@ -24,6 +26,9 @@ from kezd.store.database import Database, Transaction
 from kezd.store.idempotency import Once, remember
 from kezd.store.identity import IdentityState, StoredIdentity, load_identity, save_identity
 from kezd.store.vault import Vault, VaultRecord
+
+RETIRED_SECONDS: Final = 30 * 24 * 3600
+"""How long a former key opens mail."""
 
 
 class KeptIdentity:
@@ -81,6 +86,26 @@ class KeptIdentity:
         return active_identity(self._row, self._chain, self._signer)
 
     @property
+    def key(self) -> PublicKey | None:
+        """The primary that signs now: the genesis primary until the first rotation."""
+        return None if self._signer is None or self._row is None else self._signer.public
+
+    @property
+    def head(self) -> Head | None:
+        """Of our own chain as it is applied here."""
+        return None if self._chain is None else self._chain.head
+
+    @property
+    def chain(self) -> Chain | None:
+        """Our own chain as it is applied here, None before there is an identity."""
+        return self._chain
+
+    def retired_signers(self) -> tuple[Signer, ...]:
+        """Former keys that still open mail, for thirty days after their rotation, newest first."""
+        since = self._clock.now() - RETIRED_SECONDS
+        return tuple(Signer(key.seed) for key in reversed(self.record.retired) if key.at >= since)
+
+    @property
     def record(self) -> VaultRecord:
         """What the vault holds now, for the composition root, which backs it up."""
         return self._vault.record or self._record
@@ -92,9 +117,9 @@ class KeptIdentity:
         await trio.lowlevel.checkpoint()
         return active
 
-    async def wait_inactive(self) -> None:
-        """Wait until it is not active any more."""
-        while self.active is not None:
+    async def wait_inactive(self, signer: Signer | None = None) -> None:
+        """Wait until it is not active any more, or, given its key, active with another one."""
+        while self.active is not None and signer in (None, self._signer):
             await self._changed.wait()
         await trio.lowlevel.checkpoint()
 
@@ -104,16 +129,28 @@ class KeptIdentity:
         row = await self._db.read(load_identity)
         if row is None:
             return
-        seed = self._record.seed
-        if seed is None or Signer(seed).public != row.genesis:
+        chain = await self._own_chain.load(row.genesis)
+        seed = self.record.seed
+        if seed is None or not _of_chain(Signer(seed).public, chain):
             if row.state is IdentityState.UNCONFIRMED:  # a restore over it was cut off: nothing is lost
                 return
             raise AccessError(Slug.VAULT_DAMAGED, "the vault is of another identity than the database")
         self._signer = Signer(seed)
         self._row = row
-        self._chain = await self._own_chain.load(row.genesis)
+        self._chain = chain
+        await self._take_over()
         if row.server is not None and row.home_url is not None:
             self._home.use(row.server, row.home_url)
+
+    async def _take_over(self) -> bool:
+        """Where the chain has the coming key, so has the vault from now on; whether it was so."""
+        coming, chain = self.record.coming, self._chain
+        if coming is None or chain is None or Signer(coming.seed).public != chain.current:
+            return False
+        _, at = chain.retired_keys[-1]
+        self._record = await self._vault.change(lambda record: record.rotated(at))
+        self._signer = Signer(coming.seed)
+        return True
 
     async def _save(self, row: StoredIdentity, event: str | None = None, once: Once | None = None) -> None:
         """Commit the row, and with it the event; then wake who waits."""
@@ -143,8 +180,14 @@ class KeptIdentity:
         return self._signer
 
     def _seed(self) -> Seed:
-        assert self._record.seed is not None, "the vault holds the identity of the database"
-        return self._record.seed
+        seed = self.record.seed
+        assert seed is not None, "the vault holds the identity of the database"
+        return seed
 
     def _secrets(self) -> Secrets:
-        return Secrets(self._seed(), self._record.entropy12)
+        return Secrets(self._seed(), self.record.entropy12)
+
+
+def _of_chain(key: PublicKey, chain: Chain) -> bool:
+    """Whether a chain has or had this key."""
+    return key == chain.current or any(key == old for old, _ in chain.retired_keys)

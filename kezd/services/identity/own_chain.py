@@ -38,6 +38,7 @@ from kezd.kez.sigchain import (
     event_payload,
     read_action,
     remove_endpoint,
+    rotate,
 )
 from kezd.kez.signing import Signer
 from kezd.runtime.clock import Clock
@@ -53,13 +54,17 @@ ROUNDS: Final = 4
 
 def missing_operations(chain: Chain, nats_url: str) -> Iterator[tuple[str, Members]]:
     """What the chain has to say about where we are reached, and does not say yet."""
-    inbox = inbox_prefix(chain.current)
+    inbox = inbox_prefix(chain.genesis)  # a home keeps an identity's mail by its first key
     for endpoint in chain.nats_endpoints:
         if endpoint.url != nats_url:
             yield "remove_endpoint", remove_endpoint("nats", endpoint.url)
     ours = [e for e in chain.nats_endpoints if e.url == nats_url]
     if not any(e.inbox == inbox and VERSION in e.accepts for e in ours):
         yield "add_endpoint", add_nats_endpoint(nats_url, inbox, [VERSION])
+    retired = {key.hex for key, _ in chain.retired_keys}
+    for node in chain.iroh_endpoints:
+        if node.node_id in retired:
+            yield "remove_endpoint", remove_endpoint("iroh", node.node_id)
     if not any(e.node_id == chain.current.hex for e in chain.iroh_endpoints):
         yield "add_endpoint", add_iroh_endpoint(chain.current.hex)
 
@@ -145,6 +150,15 @@ class OwnChain:
         """
         return await self._patiently(lambda: self._append(signer, genesis, sigchain_url, op, members))
 
+    async def rotate(self, signer: Signer, coming: Signer, genesis: PublicKey, sigchain_url: str) -> Chain:
+        """Bring both sides to a chain whose current key is the coming one.
+
+        Raises:
+            UnavailableError: the server does not answer or refuses; what was signed is stored and resent.
+            TrustError: as `publish`.
+        """
+        return await self._patiently(lambda: self._rotate(signer, coming, genesis, sigchain_url))
+
     async def publish(self, signer: Signer, genesis: PublicKey, sigchain_url: str, nats_url: str) -> Chain:
         """Bring both sides to the chain that says where we are reached.
 
@@ -173,6 +187,16 @@ class OwnChain:
     async def _append(self, signer: Signer, genesis: PublicKey, url: str, op: str, members: Members) -> Chain:
         chain = _of_this_key(await self._agree(genesis, url), signer)
         return chain if says(chain, op, members) else await self._sign(signer, chain, url, op, members)
+
+    async def _rotate(self, signer: Signer, coming: Signer, genesis: PublicKey, url: str) -> Chain:
+        chain = await self._agree(genesis, url)
+        if chain.current == coming.public:
+            return chain
+        _of_this_key(chain, signer)
+        at, new = int(self._clock.now()), coming.public
+        consent = coming.rotate_consent(event_payload(chain, "rotate", rotate(new), at))
+        payload = event_payload(chain, "rotate", rotate(new, consent), at)
+        return await self._add(chain, event_from_envelope(signer.sigchain_event(payload)), url)
 
     async def _sign(self, signer: Signer, chain: Chain, url: str, op: str, members: Members) -> Chain:
         try:

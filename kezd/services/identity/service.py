@@ -22,12 +22,12 @@ from kezd.runtime.backoff import Backoff, BackoffPolicy
 from kezd.runtime.clock import Clock
 from kezd.runtime.settings import HomeSettings
 from kezd.services.identity.enrolment import Found, is_stale, parse_own_handle
-from kezd.services.identity.kept import KeptIdentity
+from kezd.services.identity.rotation import RotatingIdentity
 from kezd.services.identity.words import Chance, Secrets, ask_positions, new_secrets, read_words, recalled
 from kezd.services.ports import HomeDirectory
 from kezd.store.database import Database, Transaction
 from kezd.store.idempotency import Once, recall
-from kezd.store.identity import IdentityState, StoredIdentity, save_identity
+from kezd.store.identity import IdentityState, RotationState, StoredIdentity, save_identity
 from kezd.store.sigchains import replace_events
 from kezd.store.vault import Vault, VaultRecord
 
@@ -37,7 +37,7 @@ RESUME_POLICY: Final = BackoffPolicy(first=1.0, ceiling=300.0)
 INSTALLATION_BYTES: Final = 16
 
 
-class Identity(KeptIdentity):
+class Identity(RotatingIdentity):
     """The open identity service of one profile."""
 
     @classmethod
@@ -260,29 +260,21 @@ class Identity(KeptIdentity):
         )
         self._signer = Signer(secrets.seed)
 
-    def _writing(self) -> StoredIdentity:
-        """The row of an identity that may sign."""
-        row = self._existing()
-        match row.state:
-            case IdentityState.UNCONFIRMED:
-                raise RequestError(Slug.IDENTITY_PENDING)
-            case IdentityState.UNREGISTERED:
-                raise RequestError(Slug.NOT_REGISTERED)
-            case IdentityState.SUPERSEDED:
-                raise UnavailableError(Slug.SUPERSEDED)
-            case IdentityState.ACTIVE:
-                return row
-
     async def _restore(self, given: Secrets, url: str) -> None:
-        genesis = Signer(given.seed).public
+        key = Signer(given.seed).public
         info = await self._home.info_at(url)
         self._home.use(info.server, url)
-        found = await self._enrolment.find(genesis, info.server)
-        chain = await self._own_chain.fetch(found.sigchain_url, genesis)
-        if chain.current != genesis:
-            raise RequestError(Slug.WRONG_WORDS, "these are the words of an earlier key, which was replaced")
+        found = await self._enrolment.find(key, info.server)
+        chain = await self._own_chain.fetch(found.sigchain_url, found.genesis)
+        if chain.current != key:
+            raise RequestError(
+                Slug.WRONG_WORDS,
+                "the identity was rotated: these are the words of an earlier key, which was replaced",
+                hint="restore with the words that were shown at the rotation",
+            )
         await self._keep_secrets(given)
-        row = _restored(self._new_row(IdentityState.UNREGISTERED, ()), found, url)
+        new = replace(self._new_row(IdentityState.UNREGISTERED, ()), genesis=found.genesis)
+        row = _restored(new, found, url)
 
         def keep(tx: Transaction) -> None:
             save_identity(tx, row)
@@ -349,10 +341,12 @@ class Identity(KeptIdentity):
 
     async def _publish(self, row: StoredIdentity, event: str) -> None:
         """Bring chain and server together, then be active."""
-        await self._publish_chain(row)
+        row = await self._publish_chain(row)
         await self._save(replace(row, state=IdentityState.ACTIVE), event)
 
-    async def _publish_chain(self, row: StoredIdentity) -> None:
+    async def _publish_chain(self, row: StoredIdentity) -> StoredIdentity:
+        if row.rotation is RotationState.CONFIRMED:
+            row = await self._finish_rotation(row)
         assert row.server is not None, "it is registered"
         assert row.sigchain_url is not None, "it is registered"
         info = await self._home.info(row.server)
@@ -361,6 +355,7 @@ class Identity(KeptIdentity):
         nats_url = info.nats_urls[0]
         self._chain = await self._own_chain.publish(self._signing(), row.genesis, row.sigchain_url, nats_url)
         self._checked = True
+        return row
 
     async def _resume_loop(self) -> None:
         """Finish what was interrupted; once a run, see that the server still has our chain."""
@@ -387,7 +382,7 @@ class Identity(KeptIdentity):
             case IdentityState.UNREGISTERED:
                 await self._enrol(row, row.name or "", row.home_url or "")
             case IdentityState.ACTIVE:
-                if not self._checked:
+                if not self._checked or row.rotation is RotationState.CONFIRMED:
                     await self._publish_chain(row)
             case IdentityState.UNCONFIRMED | IdentityState.SUPERSEDED:
                 return

@@ -69,9 +69,12 @@ def show_identity(row: StoredIdentity | None, chain: Chain | None) -> IdentityRe
         primary=row.genesis.primary,
         handle=f"{row.name}@{row.server}" if row.registered_at is not None else None,
         home_url=row.home_url,
-        nkey=row.genesis.nkey,
+        key=None if chain is None else chain.current.primary,
+        nkey=row.genesis.nkey if chain is None else chain.current.nkey,
         chain_seq=head.seq if head else 0,
         chain_head=head.hash if head else None,
         registered_at=None if row.registered_at is None else row.registered_at * 1000,
         reason=row.superseded_reason,
+        rotation=None if row.rotation is None else row.rotation.value,
+        chain_alarm=row.chain_alarm,
     )

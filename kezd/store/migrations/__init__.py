@@ -11,6 +11,8 @@ from kezd.store.migrations import (
     m0004_consumers,
     m0005_audit,
     m0006_verified,
+    m0007_claims,
+    m0008_chain,
 )
 
 MIGRATIONS: tuple[str, ...] = (
@@ -20,4 +22,6 @@ MIGRATIONS: tuple[str, ...] = (
     m0004_consumers.SQL,
     m0005_audit.SQL,
     m0006_verified.SQL,
+    m0007_claims.SQL,
+    m0008_chain.SQL,
 )

@@ -5,7 +5,8 @@ there is an identity, or how often its key was changed. A record never shows its
 """
 
 import secrets
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -64,7 +65,7 @@ class VaultRecord:
         entropy12: the 16 bytes behind 12 recovery words (the seed follows from them, one way), else None.
         coming: the key of a rotation that has begun.
         retired: former keys of the identity, oldest first.
-        secrets: what other services have to keep, by name; about 2,500 bytes in all.
+        secrets: what other services have to keep, by name; about 2,500 bytes in all. Never changed in place.
     """
 
     db_key: bytes
@@ -72,7 +73,7 @@ class VaultRecord:
     entropy12: bytes | None = None
     coming: ComingKey | None = None
     retired: tuple[RetiredKey, ...] = ()
-    secrets: tuple[tuple[str, str], ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def new(cls) -> "VaultRecord":
@@ -86,6 +87,17 @@ class VaultRecord:
     def with_coming(self, coming: ComingKey | None) -> "VaultRecord":
         """This record with a key that is to take over, or without one."""
         return replace(self, coming=coming)
+
+    def with_secret(self, name: str, secret: str | None) -> "VaultRecord":
+        """This record with a secret of another service, or without it.
+
+        Raises:
+            ValueError: there is no room for it.
+        """
+        kept = {known: value for known, value in self.secrets.items() if known != name}
+        changed = replace(self, secrets=kept if secret is None else kept | {name: secret})
+        encode_record(changed)
+        return changed
 
     def rotated(self, at: int) -> "VaultRecord":
         """This record after the coming key took over at that unix second."""
@@ -128,7 +140,7 @@ def decode_record(data: bytes) -> VaultRecord:
         entropy if data[0] & _HAS_ENTROPY else None,
         _coming(more),
         tuple(RetiredKey(Seed(bytes.fromhex(old)), at) for old, at in more.retired),
-        tuple(more.secrets.items()),
+        dict(more.secrets),
     )
 
 
@@ -142,7 +154,7 @@ def _encode_more(record: VaultRecord) -> bytes:
     )
     content = msgspec.json.encode(more)
     if len(content) > MORE_SIZE - _LENGTH_SIZE:
-        raise ValueError(f"what a vault keeps beside its keys has at most {MORE_SIZE} bytes")
+        raise ValueError(f"there is no room: a vault keeps {MORE_SIZE} bytes beside its keys")
     return (len(content).to_bytes(_LENGTH_SIZE, "big") + content).ljust(MORE_SIZE, b"\0")
 
 
