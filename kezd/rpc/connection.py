@@ -260,7 +260,10 @@ class Connection:
             await self._slot_freed.wait()
 
     async def _answer(self, call: Call, bundle: Bundle | None) -> bytes | None:
-        session = self._session if bundle is None else self._session.with_descriptors(bundle)
+        session = self._session
+        if bundle is not None and session.bound is not None:
+            # Not before `session.initialize`, which a copy would keep to itself.
+            session = session.with_descriptors(bundle)
         self._free_slots -= 1
         try:
             return await self._dispatcher.answer(session, call)

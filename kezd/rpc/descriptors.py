@@ -40,6 +40,20 @@ class Bundle:
         Raises:
             RequestError: `invalid_argument` when there is none of that index, or no more.
         """
+        descriptor = self._at(index)
+        self._descriptors[index] = None
+        self._released(1)
+        return descriptor
+
+    def name(self, index: int) -> str:
+        """What the kernel calls an open file: its path now, or its kind, such as `pipe:[7]`.
+
+        Raises:
+            RequestError: as `take`.
+        """
+        return os.readlink(f"/proc/self/fd/{self._at(index)}")
+
+    def _at(self, index: int) -> int:
         descriptor = self._descriptors[index] if 0 <= index < len(self._descriptors) else None
         if descriptor is None:
             raise RequestError(
@@ -48,8 +62,6 @@ class Bundle:
                 hint="send descriptors with the same sendmsg as the line, and use each once",
                 detail={"field": "fd"},
             )
-        self._descriptors[index] = None
-        self._released(1)
         return descriptor
 
     def close(self) -> None:

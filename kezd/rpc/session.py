@@ -109,7 +109,22 @@ class Session:
         Raises:
             RequestError: `invalid_argument` when none, or no more, is there.
         """
-        return (self.descriptors or Bundle([], lambda _: None)).take(index)
+        return self._bundle.take(index)
+
+    def name_descriptor(self, index: int) -> str:
+        """What the kernel calls an open file that came along, for a person to read; it stays there.
+
+        Args:
+            index: as for `take_descriptor`.
+
+        Raises:
+            RequestError: as `take_descriptor`.
+        """
+        return self._bundle.name(index)
+
+    @property
+    def _bundle(self) -> Bundle:
+        return self.descriptors or Bundle([], lambda _: None)
 
     def page(self, limit: int) -> int:
         """A wished page size, capped.

@@ -1,5 +1,9 @@
 """Calls that wait for a person's yes: who may give it, and everything that is a no."""
 
+import array
+import json
+import socket
+
 import pytest
 import trio
 import trio.testing
@@ -144,3 +148,21 @@ async def test_only_a_full_token_and_a_takeover_need_a_yes(tmp_path):
             assert "Sign in" in (await asked(caller))["summary"]
             await caller.begin("tokens.create", name="b", scope="full")
             assert "everything" in (await asked(caller))["summary"]
+
+
+async def test_a_backup_says_where_it_goes_also_into_a_file_that_the_caller_opened(tmp_path):
+    target = tmp_path / "opened by the caller"
+    params = {"file": {"fd": 0}, "passphrase": "five or six words"}
+    call = {"jsonrpc": "2.0", "id": 5, "method": "backup.create", "params": params}
+    with trio.fail_after(10), target.open("wb") as file:
+        async with open_rpc(tmp_path) as rpc, rpc.connect() as caller:
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [file.fileno()]))]
+            await caller.stream.socket.sendmsg([json.dumps(call).encode() + b"\n"], rights)
+            question = await asked(caller)
+            assert str(target) in question["summary"]
+            await caller.begin("confirmations.answer", id=question["id"], allow=False)
+            answers = {m["id"]: m for m in [await caller.receive(), await caller.receive()]}
+            assert slug(answers[5]) == "confirmation_refused"
+            for params in ({}, {"path": "/x", "file": {"fd": 0}}, {"file": {"fd": 0}}):
+                answer = await caller.call("backup.create", passphrase="five or six words", **params)
+                assert slug(answer) == "invalid_argument", "nobody is asked in vain"

@@ -274,3 +274,19 @@ async def test_both_clients(tmp_path):
                     assert refused.value.slug is Slug.INVALID_ARGUMENT
 
             await trio.to_thread.run_sync(in_a_thread)
+
+
+async def test_a_connection_may_begin_with_a_line_that_has_some(tmp_path):
+    hello = {"client": {"name": "test"}}
+    with trio.fail_after(10):
+        async with open_rpc(tmp_path) as rpc, rpc.connect(initialize=False) as client:
+            await client.call("rpc.discover")  # accepted by now
+            before = open_descriptors()
+            begin = {"jsonrpc": "2.0", "id": 1, "method": "session.initialize", "params": hello}
+            with files("nobody asked") as fds:
+                await send_with(client, line(begin), fds)
+                assert (await client.receive())["result"]["profile"] == "default"
+            assert "result" in await client.call("daemon.health")
+            again = await client.call("session.initialize", **hello)
+            assert again["error"]["data"]["slug"] == "invalid_argument"
+            assert open_descriptors() == before

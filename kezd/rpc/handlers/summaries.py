@@ -43,7 +43,12 @@ async def token(_session: Session, params: t.TokenCreateParams) -> str | None:
 
 async def backup(session: Session, params: t.BackupCreateParams) -> str:
     """Keys leave the vault."""
-    return f"Write the keys and messages of {await _who(session)} to {params.path}, sealed with a passphrase."
+    if (params.path is None) == (params.file is None):
+        raise RequestError(
+            Slug.INVALID_ARGUMENT, "give `path` or `file`, one of them", detail={"field": "path"}
+        )
+    target = params.path if params.file is None else session.name_descriptor(params.file.fd)
+    return f"Write the keys and messages of {await _who(session)} to {target}, sealed with a passphrase."
 
 
 async def remove_profile(session: Session, params: t.ProfileRemoveParams) -> str | None:
