@@ -33,10 +33,11 @@ WRITING = 5.0
 OK = "ok"
 
 _GRANTED_BY = {
-    Scope.FULL: frozenset({Scope.FULL}),
-    Scope.CHAT: frozenset({Scope.CHAT, Scope.FULL}),
-    Scope.READ: frozenset({Scope.READ, Scope.CHAT, Scope.FULL}),
+    Scope.FULL: (Scope.FULL,),
+    Scope.CHAT: (Scope.CHAT, Scope.FULL),
+    Scope.READ: (Scope.CHAT, Scope.READ, Scope.FULL),
 }
+"""Tuples: looking for a member compares identities, its hash would be computed in Python each time."""
 
 
 class _Audit(Enum):
