@@ -25,9 +25,11 @@ code, pre { font: .9rem/1.5 ui-monospace, monospace; }
 pre { border: 1px solid var(--line); border-radius: .5rem; padding: .75rem 1rem; overflow-x: auto; }
 .key { letter-spacing: .03em; overflow-wrap: anywhere; }
 ul { list-style: none; padding: 0; margin: 0; }
-li { border-top: 1px solid var(--line); padding: .6rem 0; overflow-wrap: anywhere; }
+li { border-top: 1px solid var(--line); padding: .6rem 0; display: grid; grid-template-columns: 6rem 1fr; }
+li.none { display: block; color: var(--soft); }
 li:last-child { border-bottom: 1px solid var(--line); }
-li span { color: var(--soft); display: inline-block; min-width: 6rem; }
+li span { color: var(--soft); }
+li a, li b { overflow-wrap: anywhere; min-width: 0; font-weight: normal; }
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 PAGE_HEADERS = (
@@ -51,14 +53,14 @@ def render_page(handle: str, server: str, url: str, current: PublicKey, subjects
     full = escape(f"{handle}@{server}")
     key = current.hex
     groups = " ".join(key[start : start + GROUP] for start in range(0, len(key), GROUP))
-    claims = "".join(map(_claim, subjects)) or '<li class="soft">Nothing is published here.</li>'
+    claims = "".join(map(_claim, subjects)) or '<li class="none">No claims are published here.</li>'
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>@{full}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{_STYLE}</style></head><body>\n"
         f'<h1>@{full}</h1>\n<p class="soft">a KEZ identity at {escape(server)}</p>\n'
         f'<h2>Key</h2>\n<p class="key"><code>ed25519: {groups}</code></p>\n'
-        f"<h2>Says to be</h2>\n<ul>{claims}</ul>\n"
+        f"<h2>Claims</h2>\n<ul>{claims}</ul>\n"
         '<h2>Check it yourself</h2>\n<p class="soft">This server only passes on what people say of themselves. Your own'
         " kezd fetches each proof from where it is published and checks its signature:</p>\n"
         f"<pre>kez id @{full}\nkez add @{full}</pre>\n"
@@ -71,7 +73,7 @@ def _claim(subject: str) -> str:
     system, _, value = subject.partition(":")
     link = link_of(subject)
     shown = escape(value)
-    text = f'<a rel="nofollow noopener" href="{escape(link)}">{shown}</a>' if link else shown
+    text = f'<a rel="nofollow noopener" href="{escape(link)}">{shown}</a>' if link else f"<b>{shown}</b>"
     return f"<li><span>{escape(system)}</span> {text}</li>"
 
 

@@ -95,7 +95,7 @@ def test_what_is_refused(site, alice):
 
 def test_the_page(site, alice):
     page = site.get("/u/alice")
-    assert "Nothing is published here" in page.text
+    assert "No claims are published here" in page.text
     put(
         site,
         signed(
