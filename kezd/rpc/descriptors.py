@@ -11,6 +11,7 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 
 from kezd.errors import RequestError, Slug
 
@@ -51,7 +52,7 @@ class Bundle:
         Raises:
             RequestError: as `take`.
         """
-        return os.readlink(f"/proc/self/fd/{self._at(index)}")
+        return str(Path(f"/proc/self/fd/{self._at(index)}").readlink())
 
     def _at(self, index: int) -> int:
         descriptor = self._descriptors[index] if 0 <= index < len(self._descriptors) else None

@@ -1,12 +1,14 @@
 """A file that appears whole or not at all: written beside its name, synced, renamed.
 
-Modes are 0600, nothing is followed or overwritten unless that was asked for. A process that
-is killed leaves `NAME.<random>.part`, which is nobody's whole file.
+Modes are 0600, nothing is followed or overwritten unless that was asked for, and then only
+files: no device, pipe or socket. A process that is killed leaves `NAME.<random>.part`,
+which is nobody's whole file.
 """
 
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,8 @@ from typing import BinaryIO
 from kezd.errors import KezdError, RequestError, Slug, StoreError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""As file systems of memory sticks answer."""
 
 
 def file_error(error: OSError, what: str) -> KezdError:
@@ -60,8 +64,7 @@ def new_file(path: Path, *, replace: bool = False) -> Iterator[BinaryIO]:
         RequestError: `file_exists`.
         StoreError: `disk_full`, `file_failed`.
     """
-    if not replace:
-        refuse_existing(path)
+    _refuse_in_the_way(path, replace=replace)
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -73,9 +76,10 @@ def new_file(path: Path, *, replace: bool = False) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(descriptor)
-        if not replace:
-            refuse_existing(path)
-        part.replace(path)
+        if replace:
+            part.replace(path)
+        else:
+            _move_to_free(part, path)
         sync_directory(path.parent)
     except OSError as error:
         part.unlink(missing_ok=True)
@@ -83,6 +87,36 @@ def new_file(path: Path, *, replace: bool = False) -> Iterator[BinaryIO]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def _refuse_in_the_way(path: Path, *, replace: bool) -> None:
+    if not replace:
+        refuse_existing(path)
+        return
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise file_error(error, f"cannot write {path}") from error
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise RequestError(Slug.FILE_EXISTS, f"{path} is no file, so it stays", detail={"path": str(path)})
+
+
+def _move_to_free(part: Path, path: Path) -> None:
+    """Give a file its name unless somebody took it meanwhile, as a rename would not notice."""
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        refuse_existing(path)
+        raise
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        refuse_existing(path)
+        part.replace(path)
+    else:
+        part.unlink()
 
 
 def sync_directory(directory: Path) -> None:

@@ -9,7 +9,10 @@ import unicodedata
 from typing import Annotated, Final
 
 import msgspec
+from argon2.exceptions import HashingError
 from argon2.low_level import Type, hash_secret_raw
+
+from kezd.errors import Slug, StoreError
 
 KEY_SIZE: Final = 32
 SALT_SIZE: Final = 16
@@ -19,10 +22,10 @@ LANES: Final = 4
 
 
 class Argon2(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Parameters of Argon2id; bounded, because they come from a file."""
+    """Parameters of Argon2id; bounded, because they come from a file: seconds and 256 MiB at most."""
 
-    memory_kib: Annotated[int, msgspec.Meta(ge=8 * 1024, le=1024 * 1024)]
-    passes: Annotated[int, msgspec.Meta(ge=1, le=16)]
+    memory_kib: Annotated[int, msgspec.Meta(ge=8 * 1024, le=256 * 1024)]
+    passes: Annotated[int, msgspec.Meta(ge=1, le=10)]
     lanes: Annotated[int, msgspec.Meta(ge=1, le=16)]
     salt: Annotated[str, msgspec.Meta(pattern=f"^[0-9a-f]{{{2 * SALT_SIZE}}}$")]
 
@@ -38,13 +41,23 @@ def encode_passphrase(passphrase: str) -> bytes:
 
 
 def derive_key(secret: bytes, parameters: Argon2) -> bytes:
-    """The 32-byte key of a passphrase. Takes tenths of a second and `memory_kib` of memory."""
-    return hash_secret_raw(
-        secret,
-        bytes.fromhex(parameters.salt),
-        time_cost=parameters.passes,
-        memory_cost=parameters.memory_kib,
-        parallelism=parameters.lanes,
-        hash_len=KEY_SIZE,
-        type=Type.ID,
-    )
+    """The 32-byte key of a passphrase. Takes tenths of a second and `memory_kib` of memory.
+
+    Raises:
+        StoreError: `store_failed`, there is not so much memory.
+    """
+    try:
+        return hash_secret_raw(
+            secret,
+            bytes.fromhex(parameters.salt),
+            time_cost=parameters.passes,
+            memory_cost=parameters.memory_kib,
+            parallelism=parameters.lanes,
+            hash_len=KEY_SIZE,
+            type=Type.ID,
+        )
+    except HashingError as error:
+        needed = parameters.memory_kib // 1024
+        raise StoreError(
+            Slug.STORE_FAILED, f"a passphrase could not be tried: that takes {needed} MiB of memory"
+        ) from error

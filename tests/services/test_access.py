@@ -292,6 +292,42 @@ async def test_what_came_before_the_database_is_written_when_it_opens(tmp_path):
             assert [r.outcome for r in (await trail.list(10, None)).items] == ["ok", "locked"]
 
 
+class _SlowStore:
+    """A real database that lets something happen before each commit of the audit log's backlog."""
+
+    def __init__(self, db, meanwhile):
+        self._db = db
+        self._meanwhile = meanwhile
+
+    async def write(self, function):
+        done = await self._db.write(function)
+        if self._meanwhile:
+            await self._meanwhile.pop(0)()
+        return done
+
+    def __getattr__(self, name):
+        return getattr(self._db, name)
+
+
+async def test_what_comes_and_ends_while_the_backlog_is_written_is_written_too(tmp_path):
+    trail = AuditTrail()
+    with trio.fail_after(10):
+        early = await trail.begin(CALLER, None)
+        late = []
+
+        async def meanwhile():
+            late.append(await trail.begin(CALLER, None))
+            await trail.note(CALLER, "locked")
+            await trail.end(early, "ok")
+
+        async with (
+            Database.open(tmp_path / "db", b"k" * 32, Clock(), Bus()) as db,
+            trail.writing_to(_SlowStore(db, [meanwhile])),
+        ):
+            await trail.end(late[0], "ok")
+            assert [r.outcome for r in (await trail.list(10, None)).items] == ["locked", "ok", "ok"]
+
+
 async def test_rows_go_by_age_and_number(tmp_path):
     clock = Clock()
     with trio.fail_after(30):

@@ -7,7 +7,7 @@ messages, words and secrets are never in a row.
 """
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -48,13 +48,19 @@ class AuditTrail:
     @asynccontextmanager
     async def writing_to(self, db: Database) -> AsyncIterator[None]:
         """Write into this database for the length of the block; what waits comes first."""
-        waiting, self._waiting = self._waiting, []
-        if waiting:
+        unfinished: list[Begun] = []
+        while waiting := tuple(self._waiting):  # more may come while these are written
             rows = await db.write(partial(_write_all, waiting))
-            for one, row in zip(waiting, rows, strict=True):
+            del self._waiting[: len(waiting)]
+            for one, (row, outcome) in zip(waiting, rows, strict=True):
                 one.row = row
+                if outcome == audit.BEGUN:
+                    unfinished.append(one)
         self._db = db
         try:
+            for one in unfinished:
+                if one.outcome != audit.BEGUN:  # ended while it was written
+                    await self.end(one, one.outcome)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._forget_old, db)
                 yield
@@ -127,13 +133,14 @@ class AuditTrail:
             await trio.sleep(HOUSEKEEPING)
 
 
-def _write_all(waiting: list[Begun], tx: Transaction) -> list[int]:
+def _write_all(waiting: Sequence[Begun], tx: Transaction) -> list[tuple[int, str]]:
+    """In a thread: each row with the outcome that it was written with."""
     rows = []
     for one in waiting:
-        row = audit.begin(tx, one.entry, one.confirmed_by)
-        if one.outcome != audit.BEGUN:
-            audit.end(tx, row, one.outcome)
-        rows.append(row)
+        row, outcome = audit.begin(tx, one.entry, one.confirmed_by), one.outcome
+        if outcome != audit.BEGUN:
+            audit.end(tx, row, outcome)
+        rows.append((row, outcome))
     return rows
 
 
