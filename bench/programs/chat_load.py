@@ -40,7 +40,9 @@ class Watch:
             if line.method == "events.lagged" and line.params is not None:
                 self.wire.resume(line.params.last_seq)
             event = line.params.event if line.params is not None else None
-            if event is None or event.type != kind or event.message.state not in states:
+            if event is None or event.message is None or event.type != kind:
+                continue
+            if event.message.state not in states:
                 continue
             if event.message.id in self.ids and kind == "received":
                 raise RuntimeError(f"shown twice: {event.message.id}")

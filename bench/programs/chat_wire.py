@@ -13,7 +13,7 @@ class Text(msgspec.Struct):
 
 class Body(msgspec.Struct):
     type: str
-    message: Text
+    message: Text | None = None
 
 
 class Notice(msgspec.Struct):

@@ -13,11 +13,13 @@ class Topic(Enum):
     """What can be subscribed to."""
 
     MESSAGE = "message"
-    """`{type: received|sent|state|missing_filled|request, message: Message}`; durable.
+    """`{type: received|sent|state|missing_filled|request, message: Message}`, `{type: seen, contact, up_to, marked}`; durable.
 
     `received` also has `notify`, false for what is dated before a restore. `request` is a
     stranger's message: its `text` is null until the request is accepted, then come `state` events.
     """
+    CONVERSATION = "conversation"
+    """`{type: changed, conversation: Conversation, unread}`; ephemeral, at most about ten a second for each contact."""
     CONTACT = "contact"
     """`{type: added|changed|request|alarm|decided, contact: Contact}`; durable."""
     IDENTITY = "identity"
@@ -28,8 +30,9 @@ class Topic(Enum):
     """`{link: LinkHealth}`; ephemeral."""
 
 
-EPHEMERAL = frozenset({Topic.LINK, Topic.CONFIRMATION})
+EPHEMERAL = frozenset({Topic.CONVERSATION, Topic.LINK, Topic.CONFIRMATION})
 EVENT = "event"
 LAGGED = "events.lagged"
 ENDED = "events.ended"
 STOPPING = "daemon.stopping"
+SESSION_CHANGED = "session.changed"

@@ -7,7 +7,7 @@ Invariant: each `Topic` has exactly one row.
 from dataclasses import dataclass
 
 from kezd.api import types as t
-from kezd.api.events import ENDED, EPHEMERAL, EVENT, LAGGED, STOPPING, Topic
+from kezd.api.events import ENDED, EPHEMERAL, EVENT, LAGGED, SESSION_CHANGED, STOPPING, Topic
 from kezd.api.methods.row import Scope
 
 DEPRECATED = "rpc.deprecated"
@@ -41,7 +41,12 @@ class Notification:
 
 
 TOPICS: tuple[TopicRow, ...] = (
-    TopicRow(Topic.MESSAGE, t.MessageEvent, "Messages: received, sent, and each change of their state."),
+    TopicRow(Topic.MESSAGE, t.MessageEvent, "Messages: received, sent, seen, and each change of their state."),
+    TopicRow(
+        Topic.CONVERSATION,
+        t.ConversationEvent,
+        "Conversations as they are now: unread counts, the last message, what is missing.",
+    ),
     TopicRow(Topic.CONTACT, t.ContactEvent, "Contacts, requests of strangers, and alarms about keys."),
     TopicRow(Topic.IDENTITY, t.IdentityEvent, "The profile's own identity."),
     TopicRow(
@@ -54,6 +59,11 @@ NOTIFICATIONS: tuple[Notification, ...] = (
     Notification(EVENT, t.EventNotice, "An event of a subscription."),
     Notification(LAGGED, t.LaggedNotice, "A subscription has ended: its reader was too slow."),
     Notification(ENDED, t.EndedNotice, "A subscription has ended: complete, taken over, or forgotten."),
+    Notification(
+        SESSION_CHANGED,
+        t.SessionChangedNotice,
+        "The profile of this connection was opened, locked, or removed. Sent without a subscription.",
+    ),
     Notification(STOPPING, t.StoppingNotice, "The daemon stops."),
     Notification(CONFIRMATION, t.ConfirmationNotice, "A call of this connection waits for a person's yes."),
     Notification(PROGRESS, t.ProgressNotice, "How far a call with a `progress_token` is."),

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from kezd.api import types as t
+from kezd.api.causes import TABLE as CAUSES
 from kezd.api.field_docs import describe_fields
 from kezd.api.methods import API_MIN, API_VERSION, METHODS, Method
 from kezd.api.notifications import NOTIFICATIONS, TOPICS, Notification
@@ -73,6 +74,10 @@ def build_document() -> dict[str, Any]:
                 "exit_code": TABLE[slug].exit_code,
             }
             for slug in Slug
+        ],
+        "x-causes": [
+            {"name": cause.value, "final": row.final, "text": row.text, "hint": row.hint}
+            for cause, row in CAUSES.items()
         ],
         "x-common-errors": [slug.value for slug in COMMON_ERRORS],
         "components": {"schemas": components},

@@ -1,8 +1,8 @@
 """Events of a connection without an event loop: iterate them, acknowledge them.
 
 Standard library only. Made by `Client.events`. A subscription that lagged is taken up
-again where it was; a named consumer also outlives the daemon: when it goes away, the
-iteration waits for it and goes on. Invariant: between the first event handed out and the
+again where it was; a named consumer also outlives the daemon: when it goes away, or the
+profile is locked, the iteration waits and goes on. Invariant: between the first event handed out and the
 last, none is left out, and none is handed out twice.
 """
 
@@ -70,6 +70,9 @@ class Events:
             if notice["method"] == "events.lagged":
                 self._subscribe(self.place)
             elif notice["method"] == "events.ended":
+                if self._consumer is not None and params["reason"] == "closed":
+                    self._wait_open()
+                    continue
                 self._ended = True
                 refuse_ended(params["reason"])
             else:
@@ -87,6 +90,16 @@ class Events:
         seq = answer["seq"] if replayed_from is None else replayed_from - 1
         self.place = {"epoch": answer["epoch"], "seq": seq}
         return answer
+
+    def _wait_open(self) -> None:
+        """The profile was locked: go on when somebody has opened it."""
+        try:
+            self._client.wait_open()
+            self._subscribe(self.place)
+        except UnavailableError as error:
+            if error.slug not in AWAY:
+                raise
+            self._come_back()
 
     def _come_back(self) -> None:
         while True:

@@ -264,11 +264,33 @@ class Client:
             UnavailableError: `stopping` or `not_running`.
         """
         while True:
-            message = self._notifications.popleft() if self._notifications else self._wait_notification()
-            if message.get("method") == "daemon.stopping":
-                raise UnavailableError(Slug.STOPPING)
+            message = self._next_notification()
             if message.get("params", {}).get("subscription") == subscription:
                 return message
+
+    def _next_notification(self) -> Json:
+        """The next one, after what it says about the daemon and the profile was noted."""
+        message = self._notifications.popleft() if self._notifications else self._wait_notification()
+        method = message.get("method")
+        if method == "daemon.stopping":
+            raise UnavailableError(Slug.STOPPING)
+        if method == "session.changed":
+            self.session["state"] = message["params"]["state"]
+            if self.session["state"] == "removed":
+                raise error_for(Slug.UNKNOWN_PROFILE, "this profile was removed")
+        elif method == "events.ended" and message["params"]["reason"] == "closed":
+            self.session["state"] = "locked"
+        return message
+
+    def wait_open(self) -> None:
+        """Wait until the profile of this connection is open; done at once when it is.
+
+        Raises:
+            UnavailableError: `stopping` or `not_running`, the daemon went away.
+            RequestError: `unknown_profile`, the profile was removed.
+        """
+        while self.session["state"] != "open":
+            self._next_notification()
 
     @property
     def has_notices(self) -> bool:
@@ -280,22 +302,22 @@ class Client:
 
         Raises:
             KezdError: what `session.initialize` answered.
+            RequestError: `unknown_profile`, the profile was removed.
         """
-        self.close()
         while True:
+            self.close()
             time.sleep(RECONNECT_PAUSE)
             try:
                 self._sock = _dial(self._path, self._timeout)
                 self._buffer.clear()
                 self._notifications.clear()
                 self.initialize()
+                self.wait_open()  # where somebody has to unlock it first
             except UnavailableError as error:
                 if error.slug not in (Slug.NOT_RUNNING, Slug.STOPPING):
                     raise
                 continue
-            if self.session["state"] == "open":
-                return
-            self.close()  # somebody has to unlock it first
+            return
 
     def _wait_notification(self) -> Json:
         self._sock.settimeout(None)

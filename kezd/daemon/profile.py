@@ -7,9 +7,11 @@ answering, with the reason in its health.
 
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import trio
@@ -39,6 +41,12 @@ from kezd.store.vault import Vault, VaultRecord
 
 log = logging.getLogger(__name__)
 
+Listener = Callable[[t.SaidState], None]
+
+SAID: Mapping[ProfileState, t.SaidState] = MappingProxyType(
+    {ProfileState.EMPTY: "empty", ProfileState.LOCKED: "locked", ProfileState.OPEN: "open"}
+)
+
 UNLOCK_PATIENCE = 2.0
 """Seconds that the vault gets at start before the socket answers `locked`."""
 
@@ -64,6 +72,8 @@ class Profile:
         self._version = version
         self._vault = Vault(paths.profile(name).directory, config.vault.source, name, environ)
         self._state = ProfileState.EMPTY
+        self._said = ProfileState.EMPTY
+        self._listeners: set[Listener] = set()
         self._open: OpenProfile | None = None
         self._trouble: KezdError | None = None
         self._changing = trio.Lock()
@@ -100,7 +110,7 @@ class Profile:
         """
         self = cls(name, paths, config, adapters, environ, passphrase, version)
         if await self._vault.exists():
-            self._state = ProfileState.LOCKED
+            self._state = self._said = ProfileState.LOCKED
         async with trio.open_nursery() as self._nursery:
             self._nursery.start_soon(self._try_unlock)
             with trio.move_on_after(UNLOCK_PATIENCE):
@@ -109,6 +119,7 @@ class Profile:
                 yield self
             finally:
                 self._stopping.set()
+                self._tell("removed")
 
     # --- standing
 
@@ -121,6 +132,26 @@ class Profile:
     def state(self) -> ProfileState:
         """Where it stands."""
         return self._state
+
+    @contextmanager
+    def watch(self, listener: Listener) -> Iterator[None]:
+        """Call `listener` with each new state, for the length of the block."""
+        own = partial(listener)  # one listener may watch twice
+        self._listeners.add(own)
+        try:
+            yield
+        finally:
+            self._listeners.discard(own)
+
+    def _tell(self, state: t.SaidState) -> None:
+        for listener in tuple(self._listeners):
+            listener(state)
+
+    def _tell_state(self) -> None:
+        """Say the state, unless it is the one that was said last: what lies between is nobody's business."""
+        if self._state is not self._said:
+            self._said = self._state
+            self._tell(SAID[self._state])
 
     @property
     def opened(self) -> OpenProfile:
@@ -250,13 +281,18 @@ class Profile:
         except (AccessError, StoreError) as error:
             self._trouble = error
             raise
+        finally:
+            self._tell_state()
 
     async def _start(self, record: VaultRecord) -> None:
         self._state = ProfileState.LOCKED
-        await self._nursery.start(self._live, record)
-        if self._open is not None:  # its store may have failed by now
-            self._trouble = None
-            self._state = ProfileState.OPEN
+        try:
+            await self._nursery.start(self._live, record)
+            if self._open is not None:  # its store may have failed by now
+                self._trouble = None
+                self._state = ProfileState.OPEN
+        finally:
+            self._tell_state()
 
     async def _live(self, record: VaultRecord, *, task_status: trio.TaskStatus[None]) -> None:
         opening = OpenProfile.open(
@@ -289,6 +325,7 @@ class Profile:
             "the profile's store failed, so the profile is locked",
             extra={"profile": self._name, "cause": error.message},
         )
+        self._tell_state()
 
     # --- idempotency
 

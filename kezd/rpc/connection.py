@@ -98,6 +98,7 @@ class Connection:
                     await self._outbox.wait_empty()
                 nursery.cancel_scope.cancel()
         finally:
+            self._session.leaving.close()
             self._descriptors.close()
             self._sock.close()
 

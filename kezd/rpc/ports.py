@@ -122,7 +122,9 @@ class ChatCalls(Protocol):
         """Queue a message; its row of the audit log is in the same transaction."""
         ...
 
-    async def history(self, contact: str, limit: int, cursor: str | None) -> t.MessagesResult:
+    async def history(
+        self, contact: str, limit: int, cursor: str | None, after: int | None
+    ) -> t.MessagesResult:
         """A page of a conversation."""
         ...
 
@@ -343,6 +345,10 @@ class Profile(Protocol):
     @property
     def state(self) -> ProfileState:
         """Where it stands."""
+        ...
+
+    def watch(self, listener: Callable[[t.SaidState], None]) -> AbstractContextManager[None]:
+        """Have `listener` called with each new state; it must not raise or wait. Never waits."""
         ...
 
     @property

@@ -5,7 +5,7 @@ no socket, no bytes.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -54,6 +54,8 @@ class Session:
     """The caller will say nothing more."""
     entries: dict[str, AuditEntry] = field(default_factory=dict)
     """By method, as they are needed."""
+    leaving: ExitStack = field(default_factory=ExitStack)
+    """What is undone when the connection ends."""
     client: str = ""
     bound: Profile | None = None
     warned: set[str] = field(default_factory=set)

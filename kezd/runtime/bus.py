@@ -6,7 +6,7 @@ bounded queue, and one that falls behind is marked lagged and closed. Not a stor
 subscriber that lagged reads the log again from its last seq.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,6 +50,10 @@ class Subscription:
     def waiting(self) -> int:
         """Length of the queue, never over its limit."""
         return len(self._queue)
+
+    def wants(self, topic: str) -> bool:
+        """Whether events of that topic are queued."""
+        return topic in self._topics
 
     def offer(self, event: Event) -> None:
         """Queue it, coalescing ephemeral ones by (topic, key); past the limit: lagged."""
@@ -106,6 +110,7 @@ class Bus:
     def __init__(self, queue_limit: int = QUEUE_LIMIT) -> None:
         self._limit = queue_limit
         self._subscriptions: set[Subscription] = set()
+        self._watchers: list[Callable[[Sequence[Event]], None]] = []
         self._closed = False
 
     def close(self) -> None:
@@ -117,9 +122,26 @@ class Bus:
     def publish(self, events: Iterable[Event]) -> None:
         """Hand committed (or ephemeral) events to every subscriber. Never blocks."""
         subscriptions = tuple(self._subscriptions)
-        for event in events:
+        batch = tuple(events)
+        for event in batch:
             for subscription in subscriptions:
                 subscription.offer(event)
+        if batch:
+            for watcher in self._watchers:
+                watcher(batch)
+
+    def is_wanted(self, topic: str) -> bool:
+        """Whether anybody listens to that topic now."""
+        return any(subscription.wants(topic) for subscription in self._subscriptions)
+
+    @contextmanager
+    def watch(self, watcher: Callable[[Sequence[Event]], None]) -> Iterator[None]:
+        """Have each batch shown to `watcher` as it is published, which must not raise, wait or publish."""
+        self._watchers.append(watcher)
+        try:
+            yield
+        finally:
+            self._watchers.remove(watcher)
 
     @property
     def waiting(self) -> list[int]:

@@ -5,7 +5,8 @@ results, a handler that waits until it is told to go on); the rest answers const
 for tests of behaviour: those run the real daemon.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import trio
@@ -100,6 +101,7 @@ class MemoryProfile:
 
     def __init__(self, log: MemoryLog) -> None:
         self.state = ProfileState.OPEN
+        self.listeners: list[Callable[[t.SaidState], None]] = []
         self.log = log
         self.audit = MemoryAudit()
         self.backups = MemoryBackups()
@@ -126,6 +128,15 @@ class MemoryProfile:
     def events(self) -> MemoryLog:
         """The log."""
         return self._open().log
+
+    @contextmanager
+    def watch(self, listener: Callable[[t.SaidState], None]) -> Iterator[None]:
+        """Kept in `listeners`, for the test to call."""
+        self.listeners.append(listener)
+        try:
+            yield
+        finally:
+            self.listeners.remove(listener)
 
     def announce(self, topic: Topic, body: dict[str, Any], key: str) -> None:
         """To who listens."""
@@ -248,7 +259,9 @@ class MemoryProfile:
                 await self.audit.note(audit, "ok")
         return t.SendResult(message=message(text, len(self.sent)))
 
-    async def history(self, contact: str, limit: int, cursor: str | None) -> t.MessagesResult:
+    async def history(
+        self, contact: str, limit: int, cursor: str | None, after: int | None
+    ) -> t.MessagesResult:
         """As many messages as were asked for; the contact `long` has long ones."""
         text = "x" * 10_000 if contact == "long" else "x"
         return t.MessagesResult(items=[message(text, n) for n in range(limit)])

@@ -10,8 +10,12 @@ BOB = {"genesis": "ed25519:" + "ab" * 32, "handle": "bob@kez.test", "state": "ac
 def message(number, text="hello", **more) -> dict:
     return {
         "id": str(number), "contact": BOB["genesis"], "handle": BOB["handle"], "direction": "in", "state": "received",
-        "kind": "text", "text": text, **more,
+        "kind": "text", "text": text, "position": number, **more,
     }  # fmt: skip
+
+
+def seen(up_to) -> dict:
+    return {"type": "seen", "contact": BOB["genesis"], "up_to": up_to, "marked": 1}
 
 
 def received(number, text="hello", *, notify=True, **more) -> dict:
@@ -49,14 +53,14 @@ def test_a_flood_is_one_notice():
 def test_what_is_seen_in_time_is_never_shown_and_what_is_seen_later_goes_away():
     notices = Notices()
     notices.event("message", received(1), 0)
-    notices.event("message", {"type": "state", "message": message(1, state="seen")}, 0.5)
+    notices.event("message", seen(1), 0.5)
     assert notices.due(HOLD) == []
     notices.event("message", received(2), 5)
     notices.event("message", received(3), 5)
     assert len(notices.due(5 + HOLD)) == 1
-    notices.event("message", {"type": "state", "message": message(2, state="seen")}, 8)
+    notices.event("message", seen(2), 8)
     assert notices.due(8) == []
-    notices.event("message", {"type": "state", "message": message(3, state="seen")}, 8)
+    notices.event("message", seen(3), 8)
     assert notices.wait(8) == 0
     assert [notice.summary for notice in notices.due(8)] == [""]
 
@@ -69,6 +73,8 @@ def test_what_is_seen_in_time_is_never_shown_and_what_is_seen_later_goes_away():
         received(1, state="seen"),
         {"type": "sent", "message": message(1, direction="out", state="queued")},
         {"type": "state", "message": message(1, direction="out", state="read")},
+        {"type": "state", "message": message(1, state="seen")},
+        seen(1),
         {"type": "state", "message": message(1)},
         {"type": "missing_filled", "message": message(1)},
     ],

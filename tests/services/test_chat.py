@@ -69,7 +69,14 @@ async def test_a_message_goes_over_and_its_receipts_come_back(people):
             states = [e["message"]["state"] for e in await logged(a)]
             # A receipt that comes at once leaves nothing to say about the transport.
             assert [state for state in states if state != "accepted"] == ["queued", "delivered", "read"]
-            assert [e["type"] for e in await logged(b)] == ["received", "state"]
+            [came, seen] = await logged(b)
+            assert came["type"] == "received"
+            assert seen == {
+                "type": "seen",
+                "contact": alice.signer.public.primary,
+                "up_to": came["message"]["position"],
+                "marked": 1,
+            }
             assert (await a.chat.waiting()) == {"queued": 0, "undelivered": 0, "receipts": 0, "undecoded": 0}
 
 

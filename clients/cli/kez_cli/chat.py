@@ -10,6 +10,8 @@ from kez_cli.command import Command, seconds
 from kez_cli.context import Context, Json, read_stdin
 from kez_cli.people import name_of
 from kez_cli.terminal import date, indented, note, show
+from kezd.api.causes import TABLE as CAUSES
+from kezd.api.causes import cause_named
 from kezd.client.sync import Client
 from kezd.errors import RequestError, Slug, UnavailableError, error_for
 
@@ -73,7 +75,8 @@ def _failure(message: Json) -> Exception:
     try:
         return error_for(Slug(message.get("cause")))
     except ValueError:
-        return error_for(Slug.HOME_REFUSED, f"the message failed: {show(message.get('cause'))}")
+        row = CAUSES[cause_named(str(message.get("cause")))]
+        return error_for(Slug.HOME_REFUSED, f"the message failed: {row.text}", hint=row.hint)
 
 
 @contextlib.contextmanager
@@ -157,11 +160,17 @@ def print_message(context: Context, message: Json) -> None:
     text = message.get("text")
     shown = terminal.faint(_no_text(message)) if text is None else indented(text, len(start))
     marks = [message["state"]] if mine else []
-    marks += [str(message["cause"])] if message.get("cause") else []
+    marks += [_why(message["cause"])] if message.get("cause") else []
     marks += ["its date is in the future"] if message.get("future_dated") else []
     marks += ["request"] if message.get("request") else []
     suffix = terminal.faint(f"  [{', '.join(show(m) for m in marks)}]") if marks else ""
     terminal.line(f"{terminal.faint(start[:18])}{terminal.strong(start[18:])}{shown}{suffix}")
+
+
+def _why(cause: str) -> str:
+    """A cause in words; one of a later kezd as it is."""
+    known = cause_named(cause)
+    return CAUSES[known].text if known.value == cause else cause
 
 
 def _no_text(message: Json) -> str:
@@ -228,9 +237,12 @@ def _wait_for_kezd(context: Context) -> Client:
             if error.slug not in (Slug.NOT_RUNNING, Slug.STOPPING):
                 raise
             continue
-        if client.session["state"] == "open":
-            return client
-        client.close()  # somebody has to unlock it first
+        try:
+            client.wait_open()  # where somebody has to unlock it first
+        except UnavailableError:
+            client.close()
+            continue
+        return client
 
 
 def _parse_since(text: str | None) -> Json | None:

@@ -18,7 +18,7 @@ from kezd.errors import RequestError, Slug, UnavailableError
 if TYPE_CHECKING:
     from kezd.client.events_sync import Events
 
-TOPICS = ("message", "contact", "identity", "link", "confirmation")
+TOPICS = ("message", "conversation", "contact", "identity", "link", "confirmation")
 USUAL = ["message", "contact", "identity"]
 ACK_AFTER = 64
 """Events printed in one go at most before they are acknowledged."""
@@ -126,6 +126,12 @@ def _summary(event: Json) -> str:
         text = message.get("text")
         said = "" if text is None else f": {show(text)}"
         return f"{arrow} {who} ({show(message['state'])}){said}"
+    if event.get("type") == "seen":
+        who = name_of({"genesis": event["contact"], "handle": None})
+        return f"{event['marked']} from {who}, up to position {event['up_to']}"
+    if conversation := event.get("conversation"):
+        who = name_of({"genesis": conversation["contact"], "handle": conversation.get("handle")})
+        return f"{who}: {conversation['unread']} unread ({event['unread']} in all)"
     if contact := event.get("contact"):
         return f"{name_of(contact)} ({show(contact['state'])})"
     if identity := event.get("identity"):

@@ -69,23 +69,27 @@ class Notices:
         return max(0.0, min(dues) - now) if dues else None
 
     def _message(self, event: Json, now: float) -> None:
-        message: Json = event["message"]
-        kind, contact = event["type"], message["contact"]
-        if message["direction"] != "in" or message.get("older"):
+        kind = event["type"]
+        if kind == "seen":
+            self._seen(event["contact"], event["up_to"])
             return
+        message: Json | None = event.get("message")
+        if message is None or message["direction"] != "in" or message.get("older"):
+            return
+        contact = message["contact"]
         if message["state"] == "seen":
-            self._seen(contact, message["id"])
-        elif kind == "request" or (kind == "received" and event.get("notify")):
+            return  # before it came here
+        if kind == "request" or (kind == "received" and event.get("notify")):
             thread = self._threads.setdefault(contact, _Thread())
             thread.unseen[message["id"]] = message
             if thread.due is None:
                 thread.due = max(now, thread.shown_at) + HOLD
 
-    def _seen(self, contact: str, message_id: str) -> None:
+    def _seen(self, contact: str, up_to: int) -> None:
         thread = self._threads.get(contact)
         if thread is None:
             return
-        thread.unseen.pop(message_id, None)
+        thread.unseen = {i: message for i, message in thread.unseen.items() if message["position"] > up_to}
         if not thread.unseen:
             self._forget(contact)
 

@@ -94,6 +94,11 @@ def _read(context: Context, incoming: Incoming) -> None:
     while True:
         try:
             with context.connect() as client:
+                if client.session["state"] != "open" and context.options.follow:
+                    if not told:
+                        note("the profile is not open; waiting (Ctrl-C ends)")
+                    told = True
+                    client.wait_open()
                 if since is None:
                     since = _end_of_log(client)
                     note("Notifications are on (Ctrl-C ends).")

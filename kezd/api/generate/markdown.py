@@ -73,6 +73,10 @@ def reference(document: Schema) -> str:
         "## Shapes\n",
         "Of results, events and nested parameters. A member with ? may be missing from an older daemon's answer.\n",
         *(_shape(schema) for schema in shapes),
+        "## Causes\n",
+        "Of a message that failed, or that waits and is tried again by itself (`cause`). A name that your program"
+        " does not know: go by the message's `state`.\n",
+        _causes(document["x-causes"]),
         "## Errors\n",
         _errors(document["x-errors"]),
     ]
@@ -143,6 +147,14 @@ def _shape(schema: Schema) -> str:
         for name, member in schema["properties"].items()
     ]
     return f"### {schema['title']}\n\n{schema['description']}\n\n" + _table(("member", "type", "what"), rows)
+
+
+def _causes(causes: list[Schema]) -> str:
+    rows = [
+        (f"`{row['name']}`", "failed" if row["final"] else "waits", f"{row['text']} → {row['hint']}")
+        for row in causes
+    ]
+    return _table(("cause", "the message", "meaning → next step"), rows)
 
 
 def _errors(errors: list[Schema]) -> str:

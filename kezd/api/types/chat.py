@@ -23,7 +23,7 @@ class Message(Result, frozen=True, kw_only=True):
     state: MessageState
     """Outgoing: queued → accepted → delivered → read, or failed. Incoming: received → seen."""
     cause: str | None = None
-    """Slug of why it failed, or why it still waits."""
+    """Why it failed, or why it still waits: a name of the table of causes."""
     position: int = 0
     """Order inside the conversation, growing."""
     request: bool = False
@@ -52,11 +52,14 @@ class SendResult(Result, frozen=True, kw_only=True):
 
 
 class HistoryParams(Params, frozen=True, kw_only=True):
-    """Messages of one conversation, newest page first, in order within the page."""
+    """Messages of one conversation, newest page first, in order within the page; or onward from a place."""
 
     contact: str
     limit: int = 50
     cursor: str | None = None
+    after: int | None = None
+    """Only messages with a greater `position` than this, oldest page first; 0 for all of them.
+    Pages go on with `cursor` beside the same `after`."""
 
 
 class MessagesResult(Result, frozen=True, kw_only=True):

@@ -7,20 +7,38 @@ Bodies are results: they may grow members, and their enumerations values.
 from typing import Any, Literal
 
 from kezd.api.types.base import ProgressToken, Result
-from kezd.api.types.chat import Message
+from kezd.api.types.chat import Conversation, Message
 from kezd.api.types.contacts import Contact
 from kezd.api.types.daemon import LinkHealth
 from kezd.api.types.identity import IdentityResult
+from kezd.api.types.session import SaidState
 
 
 class MessageEvent(Result, frozen=True, kw_only=True):
     """A message came, was queued, or changed."""
 
-    type: Literal["received", "sent", "state", "missing_filled", "request"]
-    """`request`: a stranger's, whose text is null until the request is accepted; then come `state`s."""
-    message: Message
+    type: Literal["received", "sent", "state", "missing_filled", "request", "seen"]
+    """`request`: a stranger's, whose text is null until the request is accepted; then come `state`s.
+    `seen`: what a contact wrote was marked as seen, one event for many messages; it has no `message`."""
+    message: Message | None = None
+    """Of every type but `seen`."""
     notify: bool = False
     """Whether a person should be told: true for what is `received` and not dated before a restore."""
+    contact: str | None = None
+    """Of `seen`: genesis primary of who wrote."""
+    up_to: int | None = None
+    """Of `seen`: each incoming message with this position or a smaller one is `seen` now."""
+    marked: int | None = None
+    """Of `seen`: how many became it."""
+
+
+class ConversationEvent(Result, frozen=True, kw_only=True):
+    """A conversation changed: what a list of conversations shows, so that nobody has to fetch it again."""
+
+    type: Literal["changed"]
+    conversation: Conversation
+    unread: int
+    """Unread messages of all conversations, as in a snapshot."""
 
 
 class ContactEvent(Result, frozen=True, kw_only=True):
@@ -68,6 +86,14 @@ class LaggedNotice(Result, frozen=True, kw_only=True):
 
 class StoppingNotice(Result, frozen=True, kw_only=True):
     """The daemon stops: running calls are still answered, new ones are not read."""
+
+
+class SessionChangedNotice(Result, frozen=True, kw_only=True):
+    """The profile of this connection has another state now."""
+
+    profile: str
+    state: SaidState
+    """`removed`: there is nothing more to ask on this connection."""
 
 
 class ProgressValue(Result, frozen=True, kw_only=True):

@@ -1,8 +1,11 @@
 """`session.*` and `rpc.*`: how a connection begins."""
 
-from typing import Any
+from typing import Any, Literal
 
 from kezd.api.types.base import Params, Result
+
+SaidState = Literal["empty", "locked", "open", "removed"]
+"""State of a profile as `session.changed` says it."""
 
 
 class ClientInfo(Params, frozen=True, kw_only=True):
@@ -51,7 +54,11 @@ class InitializeResult(Result, frozen=True, kw_only=True):
     profile: str
     scope: str
     state: str
-    """`empty`, `locked`, or `open`."""
+    """`empty`, `locked`, or `open`; `session.changed` tells when it becomes another one."""
+    handle: str | None = None
+    """Of the identity, qualified; null while the profile is not open or has no handle."""
+    primary: str | None = None
+    """Genesis primary of the identity; null while the profile is not open or has none."""
     limits: Limits
     capabilities: list[str]
 

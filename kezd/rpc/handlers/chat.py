@@ -27,7 +27,8 @@ async def send(session: Session, params: t.SendParams) -> t.SendResult:
 
 async def history(session: Session, params: t.HistoryParams) -> t.MessagesResult:
     """A page of a conversation."""
-    return await session.profile.chat.history(params.contact, session.page(params.limit), params.cursor)
+    limit = session.page(params.limit)
+    return await session.profile.chat.history(params.contact, limit, params.cursor, params.after)
 
 
 async def message(session: Session, params: t.MessageRef) -> t.MessageResult:

@@ -1,6 +1,7 @@
 """`session.*` and `rpc.*`: how a connection begins."""
 
 from kezd.api import types as t
+from kezd.api.events import SESSION_CHANGED
 from kezd.api.methods import API_MIN, API_VERSION
 from kezd.api.openrpc import build_document
 from kezd.api.versions import choose_version
@@ -33,15 +34,20 @@ async def initialize(session: Session, params: t.InitializeParams) -> t.Initiali
         session.watch(session.grant)
     session.bound = profile
     session.client = params.client.name
+    session.leaving.enter_context(profile.watch(lambda state: _say_changed(session, profile.name, state)))
+    is_open = profile.state is ProfileState.OPEN
+    shown = await profile.identity.show() if is_open else None  # it is in memory
     limits = session.limits
     return t.InitializeResult(
         api=api,
         daemon_version=session.peer.version,
         instance_id=session.peer.instance_id,
-        epoch=profile.events.epoch if profile.state is ProfileState.OPEN else None,
+        epoch=profile.events.epoch if is_open else None,
         profile=profile.name,
         scope=session.scope.value,
         state=profile.state.value,
+        handle=None if shown is None else shown.handle,
+        primary=None if shown is None else shown.primary,
         limits=t.Limits(
             line_bytes=limits.line_bytes,
             batch=limits.batch,
@@ -51,6 +57,10 @@ async def initialize(session: Session, params: t.InitializeParams) -> t.Initiali
         ),
         capabilities=CAPABILITIES,
     )
+
+
+def _say_changed(session: Session, profile: str, state: t.SaidState) -> None:
+    session.notify(SESSION_CHANGED, {"profile": profile, "state": state})
 
 
 def _agree(theirs: t.ApiRange) -> int:

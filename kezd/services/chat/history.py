@@ -23,6 +23,9 @@ PAGE_MAX = 500
 FIRST_PAGE = 50
 _MESSAGE_ID_SIZE = 16
 _PLACE = struct.Struct(">QQ")
+_ONWARD = struct.Struct(">BQQ")
+"""A place again, in a cursor that goes the other way."""
+_ONWARD_MARK = 1
 _THREAD = struct.Struct(">Q")
 
 
@@ -40,6 +43,26 @@ def _decode(form: struct.Struct, cursor: str) -> tuple[int, ...]:
     return numbers
 
 
+def _onward(after: int, cursor: str | None) -> tuple[int, int]:
+    """The (position, row) after which a page of `after` begins.
+
+    Raises:
+        RequestError: `invalid_argument` for what is no position, and for a cursor of pages of another kind.
+    """
+    if not 0 <= after < 2**63:
+        raise RequestError(
+            Slug.INVALID_ARGUMENT,
+            "`after` is the position of a message, or 0",
+            detail={"field": "after"},
+        )
+    if cursor is None:
+        return after, 2**63 - 1
+    mark, position, row = _decode(_ONWARD, cursor)
+    if mark != _ONWARD_MARK or position <= after:
+        raise RequestError(Slug.INVALID_ARGUMENT, "`cursor` is not one of this list")
+    return position, row
+
+
 def _bounded(limit: int) -> int:
     if limit < 1:
         raise RequestError(Slug.INVALID_ARGUMENT, "`limit` is at least 1")
@@ -53,14 +76,21 @@ class ChatHistory:
         self._db = db
         self._contacts = contacts
 
-    async def history(self, contact: str, limit: int = 50, cursor: str | None = None) -> MessagesResult:
+    async def history(
+        self, contact: str, limit: int = 50, cursor: str | None = None, after: int | None = None
+    ) -> MessagesResult:
         """Messages with a contact, newest page first, in order within the page (at most 500).
+
+        With `after`, a position: those with a greater one, oldest page first.
 
         Raises:
             RequestError: `not_a_contact`, `invalid_argument`.
         """
-        before = None if cursor is None else _decode(_PLACE, cursor)
         size = _bounded(limit)
+        if after is not None:
+            onward = _onward(after, cursor)
+            return await self._db.read(partial(self._history_onward, contact, size, onward))
+        before = None if cursor is None else _decode(_PLACE, cursor)
         return await self._db.read(partial(self._history, contact, size, before))
 
     def _history(
@@ -73,6 +103,16 @@ class ChatHistory:
         names = Names(tx, self._contacts)
         more = _encode(_PLACE, rows[-1].position, rows[-1].row) if len(rows) == limit else None
         return MessagesResult(items=[names.message(row) for row in reversed(rows)], next_cursor=more)
+
+    def _history_onward(
+        self, contact: str, limit: int, after: tuple[int, int], tx: Transaction
+    ) -> MessagesResult:
+        thread = conversations.find(tx, self._contacts.named(tx, contact).raw)
+        rows = [] if thread is None else messages.page_after(tx, thread.id, after, limit)
+        names = Names(tx, self._contacts)
+        full = len(rows) == limit
+        more = _encode(_ONWARD, _ONWARD_MARK, rows[-1].position, rows[-1].row) if full else None
+        return MessagesResult(items=[names.message(row) for row in rows], next_cursor=more)
 
     async def oldest_first(
         self, contact: str, after: tuple[int, int], limit: int
@@ -131,6 +171,11 @@ class ChatHistory:
     def latest(self, tx: Transaction) -> ConversationsResult:
         """The first page of threads, in somebody else's transaction."""
         return self._conversations(FIRST_PAGE, None, tx)
+
+    def conversation(self, genesis: PublicKey, tx: Transaction) -> Conversation | None:
+        """The thread with a contact as a list shows it, in somebody else's transaction; None where it would not."""
+        thread = conversations.find(tx, genesis.raw)
+        return None if thread is None or thread.last_message is None else self._conversation(thread, tx)
 
     def _conversation(self, thread: Thread, tx: Transaction) -> Conversation | None:
         contact = self._contacts.known(tx, PublicKey(thread.genesis))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from kezd.api.causes import Cause, cause_named
 from kezd.errors import Slug
 from kezd.runtime.settings import ChatSettings
 from kezd.runtime.transport import Accepted, RefusalReason, Refused
@@ -16,12 +17,11 @@ from kezd.services.chat.shape import STATE, Names
 from kezd.services.ports import ContactBook
 from kezd.store import drops, messages, outbox
 from kezd.store.database import Transaction
-from kezd.store.messages import State
+from kezd.store.messages import MessageRow, State
 from kezd.store.outbox import OutboxRow
 
 log = logging.getLogger(__name__)
 
-EXPIRED = "expired"
 EXPIRE_LIMIT = 500
 REFUSED_AGAIN = 3600.0
 """Seconds until an accepted message that was refused this time is sent again."""
@@ -74,9 +74,9 @@ def record(
             case Accepted():
                 _accept(tx, names, row, now, settings)
             case Refused(reason):
-                _refuse(tx, names, row, reason.value, now, final=not passes(fate))
+                _refuse(tx, names, row, cause_named(reason.value), now, final=not passes(fate))
             case Unroutable(slug):
-                _refuse(tx, names, row, slug.value, now, final=False)
+                _refuse(tx, names, row, cause_named(slug.value), now, final=False)
             case _:
                 assert_never(fate)
 
@@ -92,20 +92,24 @@ def _accept(tx: Transaction, names: Names, row: OutboxRow, now: float, settings:
         names.emit(STATE, changed)
 
 
-def _refuse(tx: Transaction, names: Names, row: OutboxRow, cause: str, now: float, *, final: bool) -> None:
+def _refuse(tx: Transaction, names: Names, row: OutboxRow, cause: Cause, now: float, *, final: bool) -> None:
     if row.accepted:  # it was taken once; its receipt may still come
         outbox.postpone(tx, row.id, now + REFUSED_AGAIN)
         return
     if not final:
-        changed = None if row.message is None else messages.wait_because(tx, row.message, cause)
+        changed = None if row.message is None else messages.wait_because(tx, row.message, cause.value)
     else:
-        log.warning("a message was refused for good", extra={"cause": cause})
-        if cause == RefusalReason.DUPLICATE_ID.value:
-            drops.add(tx, {cause: 1})
+        log.warning("a message was refused for good", extra={"cause": cause.value})
+        if cause is Cause.DUPLICATE_ID:
+            drops.add(tx, {cause.value: 1})
         outbox.remove(tx, row.id)
-        changed = None if row.message is None else messages.advance(tx, row.message, State.FAILED, cause)
+        changed = _fail(tx, row, cause)
     if changed is not None:
         names.emit(STATE, changed)
+
+
+def _fail(tx: Transaction, row: OutboxRow, cause: Cause) -> MessageRow | None:
+    return None if row.message is None else messages.advance(tx, row.message, State.FAILED, cause.value)
 
 
 def expire(contacts: ContactBook, created_before: float, tx: Transaction) -> bool:
@@ -113,7 +117,7 @@ def expire(contacts: ContactBook, created_before: float, tx: Transaction) -> boo
     rows = outbox.take_expired(tx, created_before, EXPIRE_LIMIT)
     names = Names(tx, contacts)
     for row in rows:
-        changed = None if row.message is None else messages.advance(tx, row.message, State.FAILED, EXPIRED)
+        changed = _fail(tx, row, Cause.EXPIRED)
         if changed is not None:
             names.emit(STATE, changed)
     return len(rows) == EXPIRE_LIMIT

@@ -3,8 +3,9 @@
 Functions of one transaction.
 """
 
+from kezd.api.events import Topic
 from kezd.kez.keys import PublicKey
-from kezd.services.chat.shape import STATE, Names, Standing
+from kezd.services.chat.shape import SEEN, STATE, Names, Standing
 from kezd.services.ports import ContactBook
 from kezd.store import conversations, messages, receipts
 from kezd.store.database import Transaction
@@ -21,10 +22,14 @@ def mark_seen(
     if thread is None:
         return 0
     rows = messages.mark_seen(tx, thread.id, up_to, SEEN_LIMIT)
+    if not rows:
+        return 0
     conversations.less_unread(tx, thread.id, len(rows))
-    names = Names(tx, contacts)
-    for row in sorted(rows):
-        names.emit(STATE, row)
+    last = max(row.position for row in rows)
+    if messages.count_unseen(tx, thread.id, last):
+        last -= 1  # others that share the last place come with the next step
+    body = {"type": SEEN, "contact": genesis.primary, "up_to": last, "marked": len(rows)}
+    tx.emit(Topic.MESSAGE.value, body)
     if receipts_wanted and _is_accepted(tx, contacts, genesis):
         receipts.owe(tx, thread.id, [row.row for row in rows], read=True)
     return len(rows)

@@ -20,6 +20,8 @@ MILLISECONDS = 1000
 RECEIVED = "received"
 SENT = "sent"
 STATE = "state"
+SEEN = "seen"
+"""What a contact wrote was marked as seen: one event for all of it, without a message."""
 MISSING_FILLED = "missing_filled"
 REQUEST = "request"
 """A stranger's message: its event holds no text."""

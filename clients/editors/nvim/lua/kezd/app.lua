@@ -98,6 +98,11 @@ function App:_event(topic, body)
       self.told = self.told or {}
       table.insert(self.told, message)
     end
+  elseif topic == "message" and body.type == "seen" then
+    local conversation = self.conversations[body.contact]
+    if conversation then
+      conversation:seen(body.up_to)
+    end
   end
   self.model:take(topic, body)
   self.notices:event(topic, body)
@@ -122,10 +127,14 @@ function App:_settled()
 end
 
 function App:_ready(fresh)
+  local server = self.session.server
+  if server.state == "open" then -- else it was opened later, and nobody has said whose it is
+    self.model.identity = { handle = server.handle, primary = server.primary }
+  end
   self:refresh()
   if fresh then
     for _, conversation in pairs(self.conversations) do
-      conversation:reload()
+      conversation:catch_up()
     end
   end
 end

@@ -9,6 +9,7 @@ local layout = require("kezd.layout")
 local render = require("kezd.render")
 
 local PAGE = 50
+local ONWARD = 200
 local RANK = { queued = 1, accepted = 2, delivered = 3, read = 4, failed = 5, received = 1, seen = 2 }
 
 local Conversation = {}
@@ -104,10 +105,43 @@ function Conversation:_fetch(cursor)
   end)
 end
 
---- Begin anew: events were missed, so what is known here may have holes.
-function Conversation:reload()
-  self.messages, self.known, self.cursor, self.loaded = {}, {}, nil, false
-  self:_fetch(nil)
+--- Events were missed: read everything from the oldest message that is here up to now again, in its place.
+function Conversation:catch_up()
+  local first = self.messages[1]
+  if self.loaded and first then
+    self:_onward({ contact = self:address(), limit = ONWARD, after = math.max(first.position - 1, 0) })
+  else
+    self.loaded = false
+    self:_fetch(nil)
+  end
+end
+
+function Conversation:_onward(params)
+  self.app.session:call("chat.history", params, function(err, page)
+    if err then
+      self.app.notices:error(err)
+      return
+    end
+    for _, message in ipairs(page.items) do
+      self:_put(message)
+    end
+    self:draw()
+    self:see()
+    if page.next_cursor then
+      params.cursor = page.next_cursor
+      self:_onward(params)
+    end
+  end)
+end
+
+--- What the other wrote was seen up to that position, here or in another window of the person.
+function Conversation:seen(up_to)
+  for _, message in ipairs(self.messages) do
+    if message.direction == "in" and message.state == "received" and message.position <= up_to then
+      message.state = "seen"
+      self.stale = true
+    end
+  end
 end
 
 --- Take an event's message; `draw` shows it. What belongs to a page not fetched yet comes with that page.

@@ -42,6 +42,7 @@ end
 -- Why a message failed or still waits, by the slug in its `cause`.
 local CAUSES = {
   expired = "nobody fetched it in time; send it again",
+  duplicate_id = "the server knows its id as somebody else's; send it again",
   inbox_full = "their inbox is full; it empties when they come back",
   home_full = "the home server's storage is full",
   quota = "too many of your messages wait undelivered",
@@ -51,10 +52,11 @@ local CAUSES = {
   chain_fork = "their sigchain has two heads: kez contacts HANDLE",
   chain_rollback = "their sigchain is shorter than before: kez contacts HANDLE",
   chain_invalid = "their sigchain does not verify: kez contacts HANDLE",
-  home_unreachable = "their home server does not answer",
+  not_a_contact = "they are no contact any more: :KezAdd HANDLE",
+  no_common_version = "they read no message version that we write: one of you has to upgrade kezd",
+  no_route = "they cannot be written to now: kez contacts HANDLE",
   request_pending = "their request waits for your answer: :KezAccept HANDLE",
   blocked = "you have blocked them",
-  superseded = "another installation has taken over: kez restore --takeover",
 }
 
 --- A cause in words.

@@ -1,8 +1,8 @@
 --- What the person has: identity, contacts, conversations, unread counts, links.
 --
--- A copy for the eye, never a second truth: events say that something changed, then the list
--- is fetched again (a burst of events is one fetch). Messages of an open conversation
--- are not here but in kezd.conversation.
+-- A copy for the eye, never a second truth: conversations are replaced by what their events say,
+-- contacts are fetched again when one changed (a burst is one fetch). Messages of an open
+-- conversation are not here but in kezd.conversation.
 
 local text = require("kezd.text")
 
@@ -98,14 +98,8 @@ function Model:_fetch_conversations()
     return
   end
   self:_pages("chat.conversations", function(items)
-    self.conversations, self.unread, self.requests = items, 0, 0
-    for _, conversation in ipairs(items) do
-      if conversation.state == "accepted" then
-        self.unread = self.unread + (conversation.unread or 0)
-      elseif conversation.state == "request" then
-        self.requests = self.requests + 1
-      end
-    end
+    self.conversations = items
+    self:_count()
     self.changed("conversations")
   end)
 end
@@ -155,13 +149,39 @@ function Model:_fetch_links()
   end
 end
 
---- Take an event; only what changes counts or names costs a fetch.
+-- A conversation as it is now takes its old place, or the first one when something new was said in it.
+function Model:_put_conversation(conversation)
+  local place = 1
+  for at, other in ipairs(self.conversations) do
+    if other.contact == conversation.contact then
+      table.remove(self.conversations, at)
+      local same = other.last and conversation.last and other.last.id == conversation.last.id
+      place = same and at or 1
+      break
+    end
+  end
+  table.insert(self.conversations, place, conversation)
+end
+
+function Model:_count()
+  self.unread, self.requests = 0, 0
+  for _, conversation in ipairs(self.conversations) do
+    if conversation.state == "accepted" then
+      self.unread = self.unread + (conversation.unread or 0)
+    elseif conversation.state == "request" then
+      self.requests = self.requests + 1
+    end
+  end
+end
+
+--- Take an event; only what changes names costs a fetch.
 function Model:take(topic, body)
-  local message = body.message
-  if topic == "message" and message and (message.direction == "in" or body.type == "sent") then
-    self:want("conversations")
+  if topic == "conversation" and body.conversation then
+    self:_put_conversation(body.conversation)
+    self:_count()
+    self.changed("conversations")
   elseif topic == "contact" and body.contact then
-    self:want("contacts", "conversations")
+    self:want("contacts")
   elseif topic == "identity" and body.identity then
     self.identity = body.identity
     self.changed("identity")

@@ -3,7 +3,7 @@
 -- Not here: what events mean. Invariants: each durable event is handed on once, in order, over
 -- all connections; a mutation is either refused to its caller or sent again after a reconnect
 -- under the same idempotency key, so that it happens once. Nothing is polled: a timer runs
--- only between two attempts to connect.
+-- only between two attempts to connect, and none while the profile is locked: kezd says when it is open.
 
 local Rpc = require("kezd.rpc")
 local errors = require("kezd.errors")
@@ -11,7 +11,7 @@ local errors = require("kezd.errors")
 local uv = vim.uv or vim.loop
 
 local API = { min = 1, max = 1 }
-local TOPICS = { "message", "contact", "identity", "link" }
+local TOPICS = { "message", "conversation", "contact", "identity", "link" }
 local FIRST_WAIT_MS = 200
 local LONGEST_WAIT_MS = 30000
 local KEY_LIFE_S = 23 * 3600 -- kezd remembers a key for 24 h
@@ -56,6 +56,9 @@ end
 function Session:when_ready(done)
   if self.state == "ready" then
     done(nil)
+    return
+  elseif self.state == "waiting" and self.rpc then -- connected, to a profile that is not open
+    done(self.err)
     return
   end
   self.waiters[#self.waiters + 1] = done
@@ -186,17 +189,37 @@ function Session:_initialize(rpc)
   rpc:call("session.initialize", params, function(err, result)
     if err then
       self:_failed(rpc, err)
-    elseif result.state == "locked" then
-      self:_failed(rpc, errors.new("locked", "the vault is locked", "kez unlock"))
-    elseif result.state ~= "open" then
-      self:_failed(rpc, errors.new("no_identity", "no identity on this machine", "kez register HANDLE, or kez restore"))
     else
       self.server = result
-      self:_subscribe(rpc, self.place, function(fresh)
-        self:_ready(fresh)
-      end)
+      self:_stands(rpc, result.state)
     end
   end)
+end
+
+-- What a profile in that state lets us do: everything, or wait for `session.changed` on this connection.
+function Session:_stands(rpc, state)
+  if state == "open" then
+    self:_subscribe(rpc, self.place, function(fresh)
+      self:_ready(fresh)
+    end)
+    return
+  end
+  self.subscription = nil
+  local err = errors.new("locked", "the vault is locked", "kez unlock")
+  if state == "empty" then
+    err = errors.new("no_identity", "no identity on this machine", "kez register HANDLE, or kez restore")
+  end
+  self.wait_ms = FIRST_WAIT_MS
+  self:_set("waiting", err)
+  self:_release(err)
+end
+
+function Session:_changed(state)
+  if state == "removed" then
+    self:_failed(self.rpc, errors.new("unknown_profile", "this profile was removed", "kez profile list"))
+  elseif not (state == "open" and self.state == "ready") then
+    self:_stands(self.rpc, state)
+  end
 end
 
 --- Listen from `since` on; `done(fresh)`, fresh when events may have been missed.
@@ -227,6 +250,10 @@ function Session:_ready(fresh)
 end
 
 function Session:_notified(method, params)
+  if method == "session.changed" then
+    self:_changed(params.state)
+    return
+  end
   if params.subscription ~= self.subscription or not self.subscription then
     return
   end
