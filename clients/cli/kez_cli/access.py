@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from kez_cli.command import Command, add_yes
+from kez_cli.command import Command, add_yes, duration
 from kez_cli.context import Context, Json, is_yes
 from kez_cli.terminal import date, note, show
 from kezd.client.sync import Client
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TOPIC = "confirmation"
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600, "y": 365 * 24 * 3600}
 PAGE = 200
 ROWS = 50
 
@@ -207,14 +206,6 @@ def _print_table(context: Context, table: "Sequence[tuple[str, ...]]") -> None:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         line = "  ".join(cells).rstrip()
         context.terminal.line(context.terminal.faint(line) if number == 0 else line)
-
-
-def duration(text: str) -> int:
-    """Seconds of `90s`, `30m`, `12h`, `30d`, `4w` or `1y`."""
-    number, unit = text[:-1], text[-1:]
-    if unit not in UNITS or not (number.isascii() and number.isdigit()) or int(number) < 1:
-        raise ValueError
-    return int(number) * UNITS[unit]
 
 
 def _token_verbs(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from kez_cli.context import Context
 
 MOST_SECONDS = 1e9
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600, "y": 365 * 24 * 3600}
 Run = Callable[[Context], int]
 
 
@@ -20,6 +21,19 @@ class Command(NamedTuple):
     arguments: Callable[[argparse.ArgumentParser], None]
     own_help: bool = False
     """It takes `--help` itself, because there is more to say than argparse knows."""
+
+
+class Verbs:
+    """The sub-verbs of a command; the one that was given ends up in `context.options.verb`."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self._verbs = parser.add_subparsers(metavar="VERB", required=True)
+
+    def add(self, name: str, run: Run, text: str) -> argparse.ArgumentParser:
+        """One more, with what help says about it."""
+        one = self._verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        one.set_defaults(verb=run)
+        return one
 
 
 def no_arguments(_parser: argparse.ArgumentParser) -> None:
@@ -45,3 +59,11 @@ def seconds(text: str) -> float:
     if not 0 < wait < MOST_SECONDS:
         raise ValueError
     return wait
+
+
+def duration(text: str) -> int:
+    """Seconds of `90s`, `30m`, `12h`, `30d`, `4w` or `1y`."""
+    number, unit = text[:-1], text[-1:]
+    if unit not in UNITS or not (number.isascii() and number.isdigit()) or int(number) < 1:
+        raise ValueError
+    return int(number) * UNITS[unit]

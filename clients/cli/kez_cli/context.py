@@ -36,6 +36,14 @@ class Context:
         client.decide = self.decide
         return client.call(method, **params)
 
+    def long_call(self, client: Client, method: str, **params: Any) -> Json:
+        """Call a method that may take long and may want a yes, showing how far it is."""
+        client.decide = self.decide
+        try:
+            return client.call_long(method, self.terminal.progress, **params)
+        finally:
+            self.terminal.end_progress()
+
     def agree(self, method: str) -> None:
         """The person was asked already, in better words."""
         self._agreed.add(method)

@@ -57,11 +57,11 @@ def _make_key(context: Context, client: Client, state: str) -> None:
     created = with_passphrase(context, client, "identity.create", new=True, words=options.words)
     words, ask = created["words"], created["ask"]
     if options.words_file:
-        _keep_words(options.words_file, words)
+        keep_words(options.words_file, words)
         note(f"The {len(words)} recovery words are in {options.words_file}. Move them to paper.")
         client.call("identity.confirm", answers={str(i): words[i - 1] for i in ask})
         return
-    _show_words(context, words)
+    show_words(context, words)
     for attempt in range(ATTEMPTS):
         answers = {str(i): input(f"Word {i}: ").strip().lower() for i in ask}
         try:
@@ -74,7 +74,7 @@ def _make_key(context: Context, client: Client, state: str) -> None:
             return
 
 
-def _keep_words(path: str, words: list[str]) -> None:
+def keep_words(path: str, words: list[str]) -> None:
     """Into a new file; the same words there already are of a call that was cut off."""
     line = " ".join(words)
     if os.path.lexists(path) and read_secret_file(path) == line:
@@ -82,7 +82,8 @@ def _keep_words(path: str, words: list[str]) -> None:
     write_new_secret_file(path, line + "\n")
 
 
-def _show_words(context: Context, words: list[str]) -> None:
+def show_words(context: Context, words: list[str]) -> None:
+    """On the screen, until they are on paper."""
     terminal = context.terminal
     terminal.line("These words are your identity. Write them on paper, in this order:")
     terminal.line()

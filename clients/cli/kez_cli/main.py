@@ -67,6 +67,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "words",
         "unlock",
     ),
+    "claims": ("claim",),
+    "verify": ("verify",),
+    "who": ("id", "find", "follow", "unfollow", "follows"),
+    "chain": ("sigchain",),
+    "own_keys": ("identity",),
     "people": (
         "add",
         "contacts",
@@ -99,6 +104,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
 TITLES = {
     "identity": "Your identity",
     "code": "Your identity",
+    "claims": "Your accounts",
+    "verify": "Your accounts",
+    "who": "Your accounts",
+    "chain": "Your accounts",
+    "own_keys": "Your accounts",
     "people": "People",
     "safety": "People",
     "chat": "Conversations",

@@ -18,6 +18,15 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that move the cursor, reorder text, or cannot be seen."""
 _JOINERS = frozenset("\u200d\ufe0f")
 """Inside emoji; harmless elsewhere."""
+_DAY = 24 * 3600
+_AGES = (
+    ("years", 2 * 365 * _DAY, 365 * _DAY),
+    ("months", 60 * _DAY, 30 * _DAY),
+    ("days", 2 * _DAY, _DAY),
+    ("h", 3600, 3600),
+    ("min", 60, 60),
+)
+"""Unit, from how many seconds on it is used, and how many it has."""
 
 
 def show(text: object, *, lines: bool = False) -> str:
@@ -31,6 +40,18 @@ def show(text: object, *, lines: bool = False) -> str:
         The text with everything hidden written as `\u{…}`.
     """
     return "".join(_visible(character, lines=lines) for character in str(text))
+
+
+def plain(text: object) -> str:
+    r"""Foreign names in ASCII, so that no letter of another alphabet passes for one of ours.
+
+    Args:
+        text: a subject, a handle or an address; converted with `str`.
+
+    Returns:
+        The text with everything outside printable ASCII written as `\\u{…}`.
+    """
+    return "".join(c if " " <= c <= "~" else f"\\u{{{ord(c):x}}}" for c in str(text))
 
 
 def _visible(character: str, *, lines: bool) -> str:
@@ -118,6 +139,15 @@ class Terminal:
         """Not fine."""
         return self._paint("31", text)
 
+    def doubtful(self, text: str) -> str:
+        """Neither: nobody could tell."""
+        return self._paint("33", text)
+
+    @property
+    def columns(self) -> int:
+        """Width of the screen; of a file or pipe, as wide as anything."""
+        return self._columns
+
     def pairs(self, rows: Iterable[tuple[str, object]]) -> None:
         """Print names and values in two columns; rows without a value are left out."""
         kept = [(name, show(value)) for name, value in rows if value not in (None, "")]
@@ -158,6 +188,22 @@ def date(milliseconds: int | None) -> str:
     if milliseconds is None:
         return "never"
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(milliseconds / 1000))
+
+
+def now() -> int:
+    """Unix milliseconds."""
+    return int(time.time() * 1000)  # noqa: TID251 - a program of its own, which has no clock of the peer's
+
+
+def age(milliseconds: int | None, at: int) -> str:
+    """How long ago Unix milliseconds were, in one unit."""
+    if milliseconds is None:
+        return "never"
+    seconds = max(0, at - milliseconds) // 1000
+    for unit, least, length in _AGES:
+        if seconds >= least:
+            return f"{seconds // length} {unit} ago"
+    return "just now"
 
 
 def indented(text: str, by: int) -> str:
