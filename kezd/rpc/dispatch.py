@@ -33,14 +33,14 @@ from kezd.rpc.session import Session
 
 Handler = Callable[[Session, Any], Awaitable[t.Result]]
 
-ATOMIC = frozenset({"chat.send", "identity.create"})
-"""Methods whose services remember the result in the transaction that recalls it."""
+ATOMIC = frozenset({"chat.send", "identity.create", "sigchain.rotate"})
+"""Methods whose services remember the result in the transaction that recalls it, or answer the same anyway."""
 REMEMBERING = frozenset({"chat.read"})
 """Methods whose services remember the result themselves, step by step."""
 CANCEL = "rpc.cancel"
 """Needs no slot: what it frees may be what everybody waits for."""
 IDEMPOTENCY_KEY_LENGTH = 128
-SECRET = frozenset({"idempotency_key", "progress_token", "passphrase", "vault_passphrase"})
+SECRET = frozenset({"idempotency_key", "phrase", "progress_token", "passphrase", "vault_passphrase"})
 """Members that no hash is made of."""
 ALWAYS_HASHED = frozenset({"idempotency_key", "dry_run", "passphrase", "words", "home_url", "up_to"})
 """Optional members of the first schema, which stand in its hashes also at their defaults."""

@@ -194,7 +194,16 @@ def set_handle(tx: Transaction, genesis: PublicKey, handle: str | None, registra
     )
 
 
-def keep_facts(tx: Transaction, genesis: PublicKey, facts: ChainFacts, sigchain_url: str, etag: str) -> None:
+def keep_copy(tx: Transaction, genesis: PublicKey, facts: ChainFacts) -> None:
+    """What a verified chain says that did not come from its server, whose address stays what it was."""
+    contact = load_contact(tx, genesis)
+    assert contact is not None, "there is such a contact"
+    keep_facts(tx, genesis, facts, contact.sigchain_url, None)
+
+
+def keep_facts(
+    tx: Transaction, genesis: PublicKey, facts: ChainFacts, sigchain_url: str | None, etag: str | None
+) -> None:
     """What the verified chain says now."""
     tx.execute(
         "UPDATE contacts SET current = ?, chain_seq = ?, chain_head = ?, nats_url = ?, inbox = ?, accepts = ?,"

@@ -37,6 +37,13 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "export.create": {"path": "/nowhere/export"},
     "profiles.create": {"name": "work"},
     "profiles.remove": {"name": "default"},
+    "sigchain.export": {"format": "bundle"},
+    "sigchain.import": {"text": "kez:zc1:"},
+    "sigchain.add_device": {"device": "1", "name": "phone", "key": "ed25519:" + "11" * 32},
+    "sigchain.revoke_device": {"device": "1"},
+    "sigchain.add_endpoint": {"protocol": "nats", "url": "nats://kez.test"},
+    "sigchain.remove_endpoint": {"protocol": "nats", "id": "nats://kez.test"},
+    "sigchain.rotate_confirm": {"answers": {"1": "zoo"}},
     "tokens.create": {"name": "bot", "scope": "full"},
     "tokens.revoke": {"name": "bot"},
 }

@@ -2,7 +2,12 @@
 
 from typing import Literal
 
+import msgspec
+
 from kezd.api.types.base import Mutation, Params, Result
+
+CopyVerdict = Literal["same", "newer", "older"]
+"""What a copy of a chain is beside what is known."""
 
 
 class SigchainShowParams(Params, frozen=True, kw_only=True):
@@ -38,7 +43,7 @@ class SigchainAddDeviceParams(Mutation, frozen=True, kw_only=True):
     device: str
     name: str
     key: str
-    capabilities: list[str] = []
+    capabilities: list[str] = msgspec.field(default_factory=list)
 
 
 class SigchainRevokeDeviceParams(Mutation, frozen=True, kw_only=True):
@@ -80,6 +85,10 @@ class SigchainRotateConfirmParams(Mutation, frozen=True, kw_only=True):
 
 class SigchainRotateCancelParams(Mutation, frozen=True, kw_only=True):
     """Forget a new key that was not confirmed."""
+
+
+class SigchainDismissParams(Mutation, frozen=True, kw_only=True):
+    """The person has looked at the alarm about their own sigchain."""
 
 
 class RotateResult(Result, frozen=True, kw_only=True):
@@ -129,7 +138,7 @@ class SigchainEndpoint(Result, frozen=True, kw_only=True):
     id: str
     """The url of a NATS endpoint, the node id of an Iroh one."""
     inbox: str | None = None
-    accepts: list[int] = []
+    accepts: list[int] = msgspec.field(default_factory=list)
 
 
 class SigchainSubject(Result, frozen=True, kw_only=True):
@@ -182,35 +191,8 @@ class SigchainImportResult(Result, frozen=True, kw_only=True):
 
     genesis: str
     own: bool
-    verdict: Literal["same", "newer", "older"]
+    verdict: CopyVerdict
     """`newer` was kept; `older` is a copy that lags behind. A fork is an error, and an alarm."""
     head: SigchainHead | None
     known_before: int
     """Events that were known."""
-
-
-class SigchainPublishParams(Mutation, frozen=True, kw_only=True):
-    """Put our sigchain where others find it, and look whether it is there."""
-
-    to: Literal["server", "file", "nostr"] = "server"
-    path: str | None = None
-    """For `file`: what the web server shows at `/.well-known/kez-sigchain.jsonl`; replaced if it is there."""
-    account: str | None = None
-    """For `nostr`: whose credential publishes it, an npub."""
-
-
-class SigchainPublishResult(Result, frozen=True, kw_only=True):
-    """Where it is, as it was read back from there."""
-
-    to: Literal["server", "file", "nostr"]
-    where: str
-    head: SigchainHead
-
-
-class SigchainCheckParams(Params, frozen=True, kw_only=True):
-    """Read a sigchain from a mirror and compare it with what is known."""
-
-    source: Literal["server", "web", "dns", "nostr"] = "server"
-    who: str | None = None
-    at: str | None = None
-    """The domain for `web` and `dns`, the npub for `nostr`."""

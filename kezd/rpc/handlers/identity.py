@@ -21,10 +21,14 @@ async def create(session: Session, params: t.IdentityCreateParams) -> t.Identity
     return await session.profile.create(params, make_once(session, "identity.create", params))
 
 
-async def confirm(session: Session, params: t.IdentityConfirmParams) -> t.IdentityResult:
-    """Check the words asked for."""
+def positions(given: dict[str, str]) -> dict[int, str]:
+    """Words by position, from words by position as text.
+
+    Raises:
+        RequestError: `invalid_argument`.
+    """
     answers: dict[int, str] = {}
-    for position, word in params.answers.items():
+    for position, word in given.items():
         if not (position.isascii() and position.isdigit() and len(position) <= 2):
             raise RequestError(
                 Slug.INVALID_ARGUMENT,
@@ -32,7 +36,12 @@ async def confirm(session: Session, params: t.IdentityConfirmParams) -> t.Identi
                 detail={"field": "answers"},
             )
         answers[int(position)] = word[:LONGEST_ANSWER]
-    return await session.profile.identity.confirm(answers, dry_run=params.dry_run)
+    return answers
+
+
+async def confirm(session: Session, params: t.IdentityConfirmParams) -> t.IdentityResult:
+    """Check the words asked for."""
+    return await session.profile.identity.confirm(positions(params.answers), dry_run=params.dry_run)
 
 
 async def register(session: Session, params: t.IdentityRegisterParams) -> t.IdentityResult:

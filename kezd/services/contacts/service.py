@@ -14,17 +14,20 @@ from typing import Final, Literal
 
 import trio
 
-from kezd.api.types import Contact, ContactsResult
+from kezd.api.types import Contact, ContactsResult, CopyVerdict
 from kezd.errors import RequestError, Slug, StoreError, TrustError, UnavailableError
 from kezd.kez.contact_uri import is_contact_uri, parse_contact_uri
 from kezd.kez.errors import HandleError, KezError
 from kezd.kez.handles import Handle, parse_handle
 from kezd.kez.identifiers import parse_primary
 from kezd.kez.keys import PRIMARY_PREFIX, PublicKey
+from kezd.kez.sigchain import Chain, decode_jsonl
 from kezd.runtime.clock import Clock
 from kezd.runtime.settings import ContactsSettings
 from kezd.services.contacts import ledger
 from kezd.services.contacts.book import Book, Own, OwnKey, alarm_error, route_to
+from kezd.services.contacts.copies import take_copy
+from kezd.services.contacts.decisions import check_expected, check_named
 from kezd.services.contacts.evidence import ChainNews, Record, Trouble, fetch_chain, verify_record
 from kezd.services.contacts.shape import show_contact
 from kezd.services.ports import HomeDirectory, Route, Sender
@@ -135,19 +138,19 @@ class Contacts:
         wanted, key = self._parse_wanted(handle)
         known = await self._db.read(lambda tx: contact_by_handle(tx, str(wanted)))
         if known is not None and dry_run:
-            _check_named(key, known.current)
+            check_named(key, known.current)
             if known.alarm is not None:
                 raise alarm_error(known.alarm)
             return self._shown(known)
         if known is not None:
             await self._look(known)
-            _check_named(key, (await self._contact(known.genesis.primary)).current)
+            check_named(key, (await self._contact(known.genesis.primary)).current)
             return await self._settled(known.genesis, accept=True)
         record = await self._find(wanted)
         if record.genesis == self._primary:
             raise RequestError(Slug.INVALID_ARGUMENT, "that is you")
         news = await self._first_chain(record)
-        _check_named(key, news.facts.current)
+        check_named(key, news.facts.current)
         keep = partial(ledger.keep_added, record=record, news=news, own=self._key, due_at=self._next_look())
         contact = await self._db.write(partial(_tried, keep) if dry_run else keep)
         self._wanted.set()  # there is a new date to wait for
@@ -233,9 +236,16 @@ class Contacts:
         if decision == "keep_old":
             return self._shown(await self._db.write(lambda tx: ledger.keep_old(tx, contact.genesis, own)))
         if contact.alarm.kind is AlarmKind.KEY_CHANGED:
-            _check_expected(contact.alarm.about, expected_primary)
+            check_expected(contact.alarm.about, expected_primary)
             return await self._trust_new_key(contact, contact.alarm.about)
         return await self._trust_new_chain(contact)
+
+    async def take_copy(self, offered: Chain) -> CopyVerdict:
+        """Compare a copy of a contact's sigchain; see `ports.ChainKeeper`."""
+        contact = await self._contact(offered.genesis.primary)
+        jsonl = await self._db.read(lambda tx: load_jsonl(tx, contact.genesis))
+        known = await trio.to_thread.run_sync(decode_jsonl, jsonl, contact.genesis)
+        return await take_copy(self._db, contact, known, offered, self._key)
 
     # --- for chat -------------------------------------------------------------
 
@@ -284,6 +294,11 @@ class Contacts:
             record = await self._home.lookup(parse_handle(contact.handle))
         elif self._server is not None:
             record = await self._home.lookup_primary(self._server, contact.genesis)
+            if (
+                record is not None and record.primary != contact.genesis
+            ):  # a new key, it says: whose, chains tell
+                await self._db.write(partial(make_due, genesis=record.primary))
+                record = None
         else:
             return None
         return None if record is None else verify_record(record)
@@ -460,32 +475,6 @@ def _tried(keep: Callable[[Transaction], StoredContact], tx: Transaction) -> Sto
         contact = keep(tx)
         take_back()
     return contact
-
-
-def _check_named(named: PublicKey | None, found: PublicKey) -> None:
-    """The key that a contact URI names is the one that the home shows."""
-    if named is not None and named != found:
-        raise TrustError(
-            Slug.KEY_CHANGED,
-            "the home server shows another key for this handle than the code names",
-            hint="nothing was added: ask them for a fresh code (kez qr), or compare safety words",
-        )
-
-
-def _check_expected(about: str, expected: str | None) -> None:
-    """A person decides about the key that they saw, not about the one that came meanwhile."""
-    if expected is None:
-        raise RequestError(
-            Slug.INVALID_ARGUMENT,
-            "to trust a new key, say which: the alarm's new_primary",
-            detail={"field": "expected_primary"},
-        )
-    if expected != about:
-        raise TrustError(
-            Slug.KEY_CHANGED,
-            "the alarm is about another key than the one you decided about",
-            hint="look again: kez contacts HANDLE",
-        )
 
 
 def _unknown(name: str) -> RequestError:

@@ -21,8 +21,8 @@ from kezd.kez.signing import Signer
 from kezd.runtime.backoff import Backoff, BackoffPolicy
 from kezd.runtime.clock import Clock
 from kezd.runtime.settings import HomeSettings
+from kezd.services.identity.copies import WatchedIdentity
 from kezd.services.identity.enrolment import Found, is_stale, parse_own_handle
-from kezd.services.identity.rotation import RotatingIdentity
 from kezd.services.identity.words import Chance, Secrets, ask_positions, new_secrets, read_words, recalled
 from kezd.services.ports import HomeDirectory
 from kezd.store.database import Database, Transaction
@@ -37,7 +37,7 @@ RESUME_POLICY: Final = BackoffPolicy(first=1.0, ceiling=300.0)
 INSTALLATION_BYTES: Final = 16
 
 
-class Identity(RotatingIdentity):
+class Identity(WatchedIdentity):
     """The open identity service of one profile."""
 
     @classmethod
