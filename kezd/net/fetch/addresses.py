@@ -22,6 +22,7 @@ _NEVER: Final = tuple(
         "198.18.0.0/15",
         "224.0.0.0/4",
         "240.0.0.0/4",
+        "2002::/16",  # RFC 7526: 6to4
         "2001::/23",  # RFC 2928: Teredo and others
         "2001:db8::/32",
         "3fff::/20",  # RFC 9637, documentation
@@ -77,7 +78,7 @@ def _inner(address: Address) -> list[Address]:
     """The IPv4 addresses that an IPv6 address stands for."""
     if isinstance(address, IPv4Address):
         return []
-    found = [address.ipv4_mapped, address.sixtofour]
+    found = [address.ipv4_mapped]
     if any(address in net for net in _NAT64):
         found.append(IPv4Address(int(address) & 0xFFFFFFFF))
     return [one for one in found if one is not None]
