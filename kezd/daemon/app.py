@@ -64,12 +64,16 @@ class Peer:
         return await self._profiles.list()
 
     async def create_profile(self, name: str, *, again: bool, dry_run: bool) -> t.ProfileItem:
-        """See `Profiles.create`."""
+        """See `Profiles.create`; no token of an earlier profile of that name is for this one."""
+        if not dry_run and name not in self._profiles.by_name:
+            await self.tokens.forget_profile(name)
         return await self._profiles.create(name, again=again, dry_run=dry_run)
 
     async def remove_profile(self, name: str, *, force: bool, again: bool, dry_run: bool) -> None:
-        """See `Profiles.remove`."""
+        """See `Profiles.remove`; what tokens were for it, they are not any more."""
         await self._profiles.remove(name, force=force, again=again, dry_run=dry_run)
+        if not dry_run:
+            await self.tokens.forget_profile(name)
 
     def stop(self) -> None:
         """Begin a clean stop."""

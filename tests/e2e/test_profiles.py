@@ -143,12 +143,13 @@ def test_a_removed_profile_is_gone_and_the_others_stay(world: World) -> None:
         assert refused(owner, "profiles.create", name="ann").slug is Slug.PROFILE_EXISTS
         for bad in ("", "a/b", "..", "A", "x" * 33):
             assert refused(owner, "profiles.create", name=bad).slug is Slug.INVALID_ARGUMENT
+        bot = owner.call("tokens.create", name="bot", scope="chat", profiles=["ann"])["token"]
         with agreeing(owner, "ann") as client:
             listening = client.events(["message"])
             remove(owner, "ann", force=True)
             with pytest.raises(KezdError) as ended:
                 next(iter(listening))
-            assert ended.value.slug is Slug.LOCKED, "who listened is told"
+            assert ended.value.slug is Slug.UNKNOWN_PROFILE, "who listened is told"
         assert not (owner.peer.directory / "data" / "profiles" / "ann").exists()
         for method in ("identity.show", "chat.conversations", "identity.create"):
             assert refused(ann, method).slug is Slug.UNKNOWN_PROFILE, "also who is still connected"
@@ -160,6 +161,9 @@ def test_a_removed_profile_is_gone_and_the_others_stay(world: World) -> None:
     owner.call("profiles.create", name="ann")
     with profiles(owner, "ann") as (ann,):
         assert ann.call("identity.show")["state"] == "none", "the name is free, and nothing is behind it"
+        with pytest.raises(KezdError) as unknown:
+            owner.peer.client(profile="ann", token=bot)
+        assert unknown.value.slug is Slug.FORBIDDEN, "a token of the old one opens nothing of the new one"
 
     for name in ("ann", "ben", "default"):
         owner.hang_up()

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kezd.api.methods import Scope
-from kezd.errors import KezdError, Slug, StoreError
+from kezd.errors import AccessError, KezdError, Slug, StoreError
 from kezd.runtime.audit import AuditEntry
 from kezd.runtime.bus import Bus
 from kezd.services.access import AuditTrail, Tokens
@@ -248,6 +248,25 @@ async def test_a_clock_that_goes_back_revives_no_revoked_token(directory):
 
 
 # --- audit ---------------------------------------------------------------------
+
+
+async def test_a_later_profile_of_the_same_name_has_none_of_the_tokens(directory):
+    with trio.fail_after(10):
+        async with Tokens.open(directory, Clock()) as tokens:
+            made = {
+                name: (await tokens.create(name, Scope.CHAT, None, profiles)).token
+                for name, profiles in [("one", ["work"]), ("two", ["work", "home"]), ("all", None)]
+            }
+            grant = tokens.grant(made["one"], "work")
+            await tokens.forget_profile("work")
+            assert grant.over
+            assert [item.name for item in tokens.list(10, None).items] == ["all", "two"]
+        async with Tokens.open(directory, Clock()) as tokens:
+            for name in ("one", "two"):
+                with pytest.raises(AccessError):
+                    tokens.grant(made[name], "work")
+            assert tokens.grant(made["two"], "home").profiles == {"home"}
+            assert tokens.grant(made["all"], "work").scope is Scope.CHAT
 
 
 async def test_alike_calls_are_one_row_and_single_ones_their_own(tmp_path):

@@ -198,6 +198,29 @@ class Tokens:
             await self._write(rest)
             del self._records[name], self._grants[name]
 
+    async def forget_profile(self, profile: str) -> None:
+        """No token is for that profile any more, so that none of it opens a later one of the same name.
+
+        Tokens that were for it alone end, and every connection that has them.
+
+        Raises:
+            StoreError: the file could not be written; it holds in memory all the same.
+        """
+        async with self._changing:
+            limited = {
+                n: r.profiles for n, r in self._records.items() if r.profiles and profile in r.profiles
+            }
+            for name, profiles in limited.items():
+                rest = [other for other in profiles if other != profile]
+                if rest:
+                    self._grants[name].profiles = frozenset(rest)
+                    self._records[name] = msgspec.structs.replace(self._records[name], profiles=rest)
+                else:
+                    self._grants.pop(name).revoke()
+                    del self._records[name]
+            if limited:
+                await self._write(self._current())
+
     def _find(self, secret: str) -> Grant | None:
         """Every hash is compared, each in constant time, so that nothing is learnt from how long it takes."""
         wanted = _hash(secret)
