@@ -9,7 +9,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,24 +35,21 @@ class SqliteFile:
         Raises:
             HomeSetupError: not ours, not writable, or made by a newer kezd.
         """
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            writer = _connect(path)
-            _migrate(writer, migrations)
-            reader = _connect(path)
-        except (sqlite3.Error, OSError) as error:
-            raise HomeSetupError(
-                f"cannot open the database {path}: {error}", hint="see --db and --dir"
-            ) from error
-        reader.execute("PRAGMA query_only=ON")
-        self = cls(reader, writer)
-        try:
+        with ExitStack() as stack:
+            try:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                path.touch(mode=0o600)
+                writer = stack.enter_context(closing(_connect(path)))
+                _migrate(writer, migrations)
+                reader = stack.enter_context(closing(_connect(path)))
+            except (sqlite3.Error, OSError) as error:
+                raise HomeSetupError(
+                    f"cannot open the database {path}: {error}", hint="see --db and --dir"
+                ) from error
+            reader.execute("PRAGMA query_only=ON")
+            self = cls(reader, writer)
+            stack.callback(self._thread.shutdown, wait=True)
             yield self
-        finally:
-            self._thread.shutdown(wait=True)
-            reader.close()
-            writer.close()
 
     def row(self, sql: str, parameters: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
         """First row of a select, now, on the caller's thread (the loop's)."""
@@ -80,10 +77,14 @@ class SqliteFile:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
+    try:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
