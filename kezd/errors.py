@@ -58,6 +58,8 @@ class Slug(Enum):
 
     FORBIDDEN = "forbidden"
     CONFIRMATION_REFUSED = "confirmation_refused"
+    CREDENTIAL_NEEDED = "credential_needed"
+    CREDENTIAL_REFUSED = "credential_refused"
     LOCKED = "locked"
     WRONG_PASSPHRASE = "wrong_passphrase"
     PASSPHRASE_NEEDED = "passphrase_needed"
@@ -76,6 +78,7 @@ class Slug(Enum):
     HOME_FULL = "home_full"
     QUOTA = "quota"
     STOPPING = "stopping"
+    SERVICE_UNREACHABLE = "service_unreachable"
 
     KEY_CHANGED = "key_changed"
     CHAIN_FORK = "chain_fork"
@@ -164,6 +167,15 @@ TABLE: dict[Slug, SlugInfo] = {
     Slug.CONFIRMATION_REFUSED: _row(
         _A, 4, "nobody confirmed it", "kez confirm, in another terminal, answers what waits"
     ),
+    Slug.CREDENTIAL_NEEDED: _row(
+        _A, 4, "kezd may not publish as that account", "kez claim authorize SYSTEM:ACCOUNT"
+    ),
+    Slug.CREDENTIAL_REFUSED: _row(
+        _A,
+        4,
+        "the service refuses what was to be published",
+        "look at the credential's rights, then: kez claim authorize",
+    ),
     Slug.LOCKED: _row(_A, 4, "the vault is locked", "kez unlock"),
     Slug.WRONG_PASSPHRASE: _row(_A, 4, "wrong passphrase"),
     Slug.PASSPHRASE_NEEDED: _row(
@@ -212,6 +224,9 @@ TABLE: dict[Slug, SlugInfo] = {
         retryable=True,
     ),
     Slug.STOPPING: _row(_U, 3, "kezd is stopping", retryable=True),
+    Slug.SERVICE_UNREACHABLE: _row(
+        _U, 7, "the service does not answer, so nothing is known", "try again later", retryable=True
+    ),
     Slug.KEY_CHANGED: _row(
         _T, 8, "this contact's key has changed", "compare safety words, then: kez contacts --trust HANDLE"
     ),

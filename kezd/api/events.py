@@ -24,6 +24,8 @@ class Topic(Enum):
     """`{type: added|changed|request|alarm|decided, contact: Contact}`; durable."""
     IDENTITY = "identity"
     """`{type: created|registered|restored|superseded|resumed|chain|rotated|chain_alarm, identity: Identity}`; durable."""
+    CLAIM = "claim"
+    """`{type: verified|changed|vanished|revoked|follow_broken, subject, primary, handle, check, reason}`; durable."""
     CONFIRMATION = "confirmation"
     """`{type: asked|settled, confirmation: Confirmation}`; ephemeral, for the scope `full`."""
     LINK = "link"

@@ -41,7 +41,9 @@ class Notification:
 
 
 TOPICS: tuple[TopicRow, ...] = (
-    TopicRow(Topic.MESSAGE, t.MessageEvent, "Messages: received, sent, seen, and each change of their state."),
+    TopicRow(
+        Topic.MESSAGE, t.MessageEvent, "Messages: received, sent, seen, and each change of their state."
+    ),
     TopicRow(
         Topic.CONVERSATION,
         t.ConversationEvent,
@@ -49,6 +51,9 @@ TOPICS: tuple[TopicRow, ...] = (
     ),
     TopicRow(Topic.CONTACT, t.ContactEvent, "Contacts, requests of strangers, and alarms about keys."),
     TopicRow(Topic.IDENTITY, t.IdentityEvent, "The profile's own identity."),
+    TopicRow(
+        Topic.CLAIM, t.ClaimEvent, "Proofs that are seen, change or vanish, and snapshots that hold no more."
+    ),
     TopicRow(
         Topic.CONFIRMATION, t.ConfirmationEvent, "Calls that wait for a person's yes.", scope=Scope.FULL
     ),

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kezd.daemon.channels import open_channels
 from kezd.kez.keys import PublicKey
 from kezd.kez.signing import Signer
 from kezd.net.home.client import HomeClient
@@ -17,7 +18,8 @@ from kezd.net.nats.endpoint import parse_endpoints
 from kezd.net.nats.transport import NatsTransport
 from kezd.runtime.bus import Bus
 from kezd.runtime.clock import Clock, SystemClock
-from kezd.services.ports import HomeDirectory, MessageTransport
+from kezd.runtime.settings import ChannelsSettings
+from kezd.services.ports import Channels, HomeDirectory, MessageTransport, Publishers
 from kezd.store.database import Database
 
 
@@ -44,6 +46,7 @@ async def open_nats(
 
 OpenDatabase = Callable[[Path, bytes, Clock, Bus], AbstractAsyncContextManager[Database]]
 OpenHome = Callable[..., AbstractAsyncContextManager[HomeDirectory]]
+OpenChannels = Callable[[ChannelsSettings, str], AbstractAsyncContextManager[tuple[Channels, Publishers]]]
 OpenTransport = Callable[..., AbstractAsyncContextManager[MessageTransport]]
 
 
@@ -54,4 +57,5 @@ class Adapters:
     open_database: OpenDatabase = Database.open
     open_home: OpenHome = HomeClient.open
     open_transport: OpenTransport = open_nats
+    open_channels: OpenChannels = open_channels
     clock: Clock = field(default_factory=SystemClock)

@@ -18,6 +18,7 @@ from kezd.api.events import Topic
 from kezd.api.types import LinkHealth, ReadResult, SendResult
 from kezd.daemon import housekeeping
 from kezd.daemon.adapters import Adapters
+from kezd.daemon.channels import VaultCredentials
 from kezd.daemon.event_log import EventLog, Views
 from kezd.daemon.links import WatchedHome, link_health
 from kezd.errors import RequestError, Slug, UnavailableError
@@ -29,10 +30,12 @@ from kezd.runtime.transport import LinkState, LinkStatus
 from kezd.services.chat.chat import Chat
 from kezd.services.chat.history import ChatHistory
 from kezd.services.chat.news import ConversationNews
+from kezd.services.claims import Claims, Outside, Profiles, open_claims
 from kezd.services.contacts.service import Contacts
 from kezd.services.identity.service import Identity
 from kezd.services.identity.shape import ActiveIdentity
 from kezd.services.ports import MessageTransport
+from kezd.services.sigchains import Sigchains
 from kezd.store.database import Database
 from kezd.store.vault import Vault, VaultRecord
 
@@ -101,13 +104,18 @@ class OpenProfile:
         home: WatchedHome,
         identity: Identity,
         contacts: Contacts,
+        claims: Claims,
+        graph: Profiles,
         config: Config,
         adapters: Adapters,
     ) -> None:
+        self.claims = claims
+        self.graph = graph
         self.db = db
         self.home = home
         self.identity = identity
         self.contacts = contacts
+        self.sigchains = Sigchains(db, identity, contacts)
         self._config = config
         self._adapters = adapters
         self._silent = SilentChat(db, contacts, identity, self._wait_live)
@@ -151,9 +159,19 @@ class OpenProfile:
                     config.contacts,
                     key=lambda: identity.key,
                 ) as contacts,
+                adapters.open_channels(config.channels, version) as (channels, publishers),
+                open_claims(
+                    db,
+                    home,
+                    Outside(channels, publishers, VaultCredentials(vault)),
+                    identity,
+                    lambda: identity.active,
+                    clock,
+                    config.channels,
+                ) as (claims, graph),
                 trio.open_nursery() as nursery,
             ):
-                self = cls(db, home, identity, contacts, config, adapters)
+                self = cls(db, home, identity, contacts, claims, graph, config, adapters)
                 nursery.start_soon(self._serve_active)
                 nursery.start_soon(self._keep_house)
                 nursery.start_soon(self._tell_news)

@@ -33,9 +33,11 @@ from kezd.runtime.new_file import file_error, sync_directory
 from kezd.runtime.paths import Paths, ensure_private_directory
 from kezd.services.access import AuditTrail
 from kezd.services.chat.chat import Chat
+from kezd.services.claims import Claims, Profiles
 from kezd.services.contacts.service import Contacts
 from kezd.services.identity.service import Identity
 from kezd.services.identity.words import read_words
+from kezd.services.sigchains import Sigchains
 from kezd.store.idempotency import Once, recall, remember
 from kezd.store.vault import Vault, VaultRecord
 
@@ -179,9 +181,24 @@ class Profile:
         return self.opened.identity
 
     @property
+    def sigchains(self) -> Sigchains:
+        """Sigchains, our own and those of contacts."""
+        return self.opened.sigchains
+
+    @property
     def contacts(self) -> Contacts:
         """The contacts service."""
         return self.opened.contacts
+
+    @property
+    def claims(self) -> Claims:
+        """Our own claims."""
+        return self.opened.claims
+
+    @property
+    def graph(self) -> Profiles:
+        """What others claim."""
+        return self.opened.graph
 
     @property
     def chat(self) -> Chat | SilentChat:

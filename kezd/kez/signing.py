@@ -20,6 +20,7 @@ from kezd.kez.keys import PublicKey, Seed, SigningKey, derive_seed
 ROTATE_PREFIX: Final = b"kez-rotate/1\x00"
 BODY_PREFIX: Final = b"kez-chat/2\x00"
 GUEST_PREFIX: Final = b"kez/nats-guest/1"
+FOLLOW_PREFIX: Final = b"kez-follow/1\x00"
 
 _NONCE: Final = re.compile(r"[A-Za-z0-9_-]{15}")
 _SHARED_MAX: Final = 512  # shared secrets remembered, one a contact
@@ -50,6 +51,12 @@ SIGNATURE_KINDS: Final = (
     KeyUse("sigchain_event", "kez.sigchain.event", b"", "identity service, with a fresh confirmation"),
     KeyUse(
         "rotate_consent", "kez.sigchain.event", ROTATE_PREFIX, "identity service, the new key of a rotation"
+    ),
+    KeyUse(
+        "follow_snapshot",
+        "snapshot of a followed person",
+        FOLLOW_PREFIX,
+        "claims service, kept on this machine",
     ),
     KeyUse("body_signature", "sealed message body", BODY_PREFIX, "chat service, for each message sealed"),
     KeyUse("nats_nonce", "NATS nonce of 15 characters", b"", "NATS link, to the person's own home only"),
@@ -147,6 +154,14 @@ class Signer:
         if body.get("from") != self.public.primary or "sig" in body:
             raise EnvelopeError("the body is not an unsigned one from this identity")
         return self._key.sign(b"".join((BODY_PREFIX, handshake_hash, canonicalize(body)))).hex()
+
+    def follow_snapshot(self, snapshot: dict[str, Any]) -> bytes:
+        """Sign what was seen of somebody, so that it cannot be changed on this machine unnoticed.
+
+        Returns:
+            The 64-byte signature over `FOLLOW_PREFIX` and JCS of the snapshot.
+        """
+        return self._key.sign(FOLLOW_PREFIX + canonicalize(snapshot))
 
     def nats_nonce(self, nonce: str) -> bytes:
         """Answer the nonce of a NATS server, of the person's own home only.

@@ -15,6 +15,8 @@ import trio
 from kezd.api import types as t
 from kezd.api.events import Topic
 from kezd.api.methods import Scope
+from kezd.rpc.graph_ports import ClaimsCalls, GraphCalls
+from kezd.rpc.sigchain_ports import SigchainCalls
 from kezd.runtime.audit import AuditEntry
 from kezd.runtime.bus import Event, Subscription
 from kezd.runtime.passed_file import PassedFile
@@ -72,6 +74,20 @@ class IdentityCalls(Protocol):
 
     async def words(self, passphrase: str | None) -> t.WordsResult:
         """The words, after a fresh unlock."""
+        ...
+
+    async def begin_rotation(
+        self, words: Literal[12, 24], phrase: str | None, *, dry_run: bool
+    ) -> t.RotateResult:
+        """A new key, and its words."""
+        ...
+
+    async def confirm_rotation(self, answers: dict[int, str], *, dry_run: bool) -> t.IdentityResult:
+        """The new key takes over."""
+        ...
+
+    async def cancel_rotation(self) -> t.IdentityResult:
+        """Forget a new key that was not confirmed."""
         ...
 
 
@@ -357,8 +373,23 @@ class Profile(Protocol):
         ...
 
     @property
+    def sigchains(self) -> SigchainCalls:
+        """Sigchains, our own and those of contacts."""
+        ...
+
+    @property
     def contacts(self) -> ContactsCalls:
         """The contacts service."""
+        ...
+
+    @property
+    def claims(self) -> ClaimsCalls:
+        """Our own claims."""
+        ...
+
+    @property
+    def graph(self) -> GraphCalls:
+        """What others claim."""
         ...
 
     @property

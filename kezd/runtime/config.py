@@ -18,6 +18,7 @@ from typing import Any, get_type_hints
 from kezd.errors import RequestError, Slug
 from kezd.runtime.paths import Paths
 from kezd.runtime.settings import (
+    ChannelsSettings,
     ChatSettings,
     Check,
     ContactsSettings,
@@ -62,6 +63,7 @@ class Config:
     vault: VaultSettings = field(default_factory=VaultSettings)
     chat: ChatSettings = field(default_factory=ChatSettings)
     contacts: ContactsSettings = field(default_factory=ContactsSettings)
+    channels: ChannelsSettings = field(default_factory=ChannelsSettings)
     events: EventsSettings = field(default_factory=EventsSettings)
     rpc: RpcSettings = field(default_factory=RpcSettings)
     log: LogSettings = field(default_factory=LogSettings)

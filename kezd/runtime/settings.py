@@ -108,6 +108,49 @@ class ContactsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelsSettings:
+    """The section [channels]: where proofs are looked for and published, and how often. Asked only on demand."""
+
+    github_api: str = field(default="https://api.github.com", metadata=_doc("GitHub's REST API", Url()))
+    github_raw: str = field(
+        default="https://raw.githubusercontent.com", metadata=_doc("GitHub's raw files", Url())
+    )
+    bluesky_appview: str = field(
+        default="https://public.api.bsky.app", metadata=_doc("the AppView that posts are read from", Url())
+    )
+    bluesky_pds: str = field(
+        default="https://bsky.social", metadata=_doc("the server that posts are written to", Url())
+    )
+    ap_base: str = field(
+        default="https://{host}", metadata=_doc("URL of an ActivityPub host, with {host} for its name")
+    )
+    web_base: str = field(
+        default="https://{domain}", metadata=_doc("URL of a web site, with {domain} for its name")
+    )
+    nostr_relays: tuple[str, ...] = field(
+        default=("wss://relay.damus.io", "wss://nos.lol", "wss://relay.nostr.band"),
+        metadata=_doc("relays that nostr proofs are read from and written to"),
+    )
+    nameservers: tuple[str, ...] = field(
+        default=(), metadata=_doc("addresses that are asked for TXT records; the machine's own when empty")
+    )
+    nameserver_port: int = field(default=53, metadata=_doc("port of those nameservers", Range(1, 65535)))
+    allow_networks: tuple[str, ...] = field(
+        default=(), metadata=_doc("private networks that a proof may be fetched from, as 192.168.1.0/24")
+    )
+    fresh_s: float = field(
+        default=3600.0,
+        metadata=_doc("how old a check may be that is shown without a new one", Range(0, 60 * DAYS)),
+    )
+    recheck_s: float = field(
+        default=24 * 3600.0,
+        metadata=_doc(
+            "how often one's own claims and followed people are looked at again", Range(1, 60 * DAYS)
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventsSettings:
     """The section [events]: how much of the event log is kept for programs that were away."""
 

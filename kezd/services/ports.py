@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from kezd.api.types import CopyVerdict, IdentityResult
 from kezd.kez.envelope import Envelope
 from kezd.kez.handles import Handle
 from kezd.kez.identifiers import Identifier
 from kezd.kez.keys import PublicKey
-from kezd.kez.sigchain import Event, Head, Members
+from kezd.kez.sigchain import Chain, Event, Head, Members
+from kezd.kez.signing import Signer
+from kezd.kez.verification import Place
 from kezd.runtime.home_answers import FetchedChain, HandleRecord, HomeInfo
 from kezd.runtime.transport import Capabilities, Delivery, Destination, LinkStatus, SendResult
 from kezd.store.database import Transaction
@@ -50,7 +53,11 @@ class HomeDirectory(Protocol):
         ...
 
     async def lookup_primary(self, server: str, primary: PublicKey) -> HandleRecord | None:
-        """The record of a key at one server, or None."""
+        """The record of a key at one server, or None.
+
+        Its primary is another key when the server says that this one signs that identity's chain
+        now: the caller checks the chain.
+        """
         ...
 
     async def register(self, server: str, registration: Envelope) -> HandleRecord:
@@ -148,6 +155,103 @@ class ContactBook(Protocol):
         ...
 
 
+class Report(Protocol):
+    """Tells how far a long call is; cheap, never raises."""
+
+    def __call__(self, done: int, total: int | None, text: str, /) -> None:
+        """`done` of `total`, None while unknown, and what is being done."""
+        ...
+
+
+class Channels(Protocol):
+    """Where proofs are looked for; one channel a system."""
+
+    @property
+    def systems(self) -> frozenset[str]:
+        """That can be looked at."""
+        ...
+
+    async def look(self, subject: Identifier) -> tuple[Place, ...]:
+        """What the subject has published; its system is one of `systems`.
+
+        Raises:
+            UnavailableError: `service_unreachable`; `rate_limited` with `retry_after_ms`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedProof:
+    """Where a proof is; `handle` is what its publisher needs to take it away again."""
+
+    url: str
+    handle: str
+
+
+class Publishers(Protocol):
+    """Where proofs are published with a credential; one publisher a system."""
+
+    @property
+    def systems(self) -> frozenset[str]:
+        """That can be published at."""
+        ...
+
+    async def publish(
+        self, subject: Identifier, claim: Envelope, secret: str, now: int, *, again: bool
+    ) -> PublishedProof:
+        """Publish a proof; `again` when an earlier attempt may have done it: then it is looked for first.
+
+        Raises:
+            AccessError: `credential_refused`.
+            UnavailableError: `service_unreachable`, `rate_limited`; it may have been done.
+        """
+        ...
+
+    async def remove(self, subject: Identifier, published: PublishedProof, secret: str) -> None:
+        """Take a proof away; done when it is not there. Raises as `publish`."""
+        ...
+
+
+class Credentials(Protocol):
+    """Secrets of accounts at other services, in the vault."""
+
+    def names(self) -> list[str]:
+        """Of all, `system:account`."""
+        ...
+
+    def get(self, name: str) -> str | None:
+        """The secret of an account."""
+        ...
+
+    async def put(self, name: str, secret: str | None) -> None:
+        """Keep one, or forget it.
+
+        Raises:
+            RequestError: `too_large`, there is no room for it.
+            StoreError: the vault could not be written.
+        """
+        ...
+
+
+class Owner(Protocol):
+    """The person whose peer this is, while their identity is active (`services.identity`)."""
+
+    @property
+    def signer(self) -> Signer:
+        """Their key."""
+        ...
+
+    @property
+    def primary(self) -> PublicKey:
+        """The first key of their chain."""
+        ...
+
+    @property
+    def handle(self) -> Handle:
+        """As registered."""
+        ...
+
+
 class ChainWriter(Protocol):
     """The one way to write into our own sigchain (`services.identity`)."""
 
@@ -166,6 +270,36 @@ class ChainWriter(Protocol):
             UnavailableError: `superseded`; `home_unreachable` and its like: what was signed is stored, resent.
             TrustError: `chain_fork`, `chain_invalid`, `home_lied`.
         """
+        ...
+
+
+class ChainKeeper(Protocol):
+    """Whoever keeps verified chains."""
+
+    async def take_copy(self, offered: Chain) -> CopyVerdict:
+        """Compare a verified chain that came another way; a longer one is kept.
+
+        Raises:
+            RequestError: `not_a_contact`.
+            TrustError: `chain_fork`; the alarm is raised.
+        """
+        ...
+
+
+class OwnSigchain(ChainWriter, ChainKeeper, Protocol):
+    """Our own sigchain (`services.identity`)."""
+
+    @property
+    def chain(self) -> Chain | None:
+        """As it is applied here, None before there is an identity."""
+        ...
+
+    async def show(self) -> IdentityResult:
+        """The identity as it is now."""
+        ...
+
+    async def dismiss_alarm(self) -> None:
+        """The person has looked at what contradicts our chain."""
         ...
 
 

@@ -20,7 +20,9 @@ from kezd.runtime.bus import Event
 from kezd.runtime.passed_file import PassedFile
 from kezd.services.access import Confirmations, Tokens
 from kezd.testing.memory_audit import MemoryAudit
+from kezd.testing.memory_claims import MemoryClaims, MemoryGraph
 from kezd.testing.memory_log import MemoryLog
+from kezd.testing.memory_sigchains import MemorySigchains
 
 PRIMARY = "ed25519:" + "ab" * 32
 CONTACT = t.Contact(
@@ -105,6 +107,9 @@ class MemoryProfile:
         self.log = log
         self.audit = MemoryAudit()
         self.backups = MemoryBackups()
+        self.claims = MemoryClaims()
+        self.graph = MemoryGraph()
+        self.sigchains = MemorySigchains()
         self.contact = CONTACT
         self.decided: list[tuple[str, str | None]] = []
         self.sent: list[str] = []
@@ -200,6 +205,20 @@ class MemoryProfile:
     async def register(self, handle: str, home_url: str | None, *, dry_run: bool) -> t.IdentityResult:
         """Registered."""
         return t.IdentityResult(state="active", primary=PRIMARY, handle=handle)
+
+    async def begin_rotation(
+        self, words: Literal[12, 24], phrase: str | None, *, dry_run: bool
+    ) -> t.RotateResult:
+        """Constant words."""
+        return t.RotateResult(primary=PRIMARY, words=["zoo"] * words, ask=[1, 2, 3])
+
+    async def confirm_rotation(self, answers: dict[int, str], *, dry_run: bool) -> t.IdentityResult:
+        """Rotated."""
+        return t.IdentityResult(state="active", primary=PRIMARY)
+
+    async def cancel_rotation(self) -> t.IdentityResult:
+        """As it was."""
+        return t.IdentityResult(state="active", primary=PRIMARY)
 
     async def words(self, passphrase: str | None) -> t.WordsResult:
         """Words."""

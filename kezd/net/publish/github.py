@@ -6,12 +6,14 @@ Source: GitHub's REST API: "Get the authenticated user", "Create a gist", "Delet
 from kezd.kez.envelope import Envelope
 from kezd.kez.identifiers import Identifier
 from kezd.kez.proofs import encode_markdown
-from kezd.net.fetch.channel import parse_object
+from kezd.net.fetch.channel import objects_in, parse_json, parse_object
 from kezd.net.fetch.page import Fetcher
 from kezd.net.publish.publisher import Published, check, check_account, text_of
 
 SERVICE = "GitHub"
 FILE = "kez.md"
+GISTS = 30
+"""Newest gists among which an earlier attempt is looked for."""
 
 
 class GitHubPublisher:
@@ -36,7 +38,7 @@ class GitHubPublisher:
         check(me, 200, service=SERVICE)
         check_account(text_of(parse_object(me), "login", SERVICE), subject, SERVICE)
         body = {
-            "description": f"KEZ proof: {subject} is {claim.key}",
+            "description": _description(subject, claim),
             "public": True,
             "files": {FILE: {"content": encode_markdown(claim)}},
         }
@@ -45,7 +47,27 @@ class GitHubPublisher:
         gist = parse_object(made)
         return Published(text_of(gist, "html_url", SERVICE), text_of(gist, "id", SERVICE))
 
+    async def find(self, subject: Identifier, claim: Envelope) -> Published | None:
+        """The gist of an earlier attempt whose answer was lost.
+
+        Raises:
+            PublishError: refused.
+            FetchError: the service could not be asked.
+        """
+        url = f"{self._api}/gists?per_page={GISTS}"
+        page = await self._fetcher.get(url, accept="application/json", headers=self._headers)
+        check(page, 200, service=SERVICE)
+        for gist in objects_in(parse_json(page)):
+            if gist.get("description") == _description(subject, claim):
+                return Published(text_of(gist, "html_url", SERVICE), text_of(gist, "id", SERVICE))
+        return None
+
     async def remove(self, published: Published) -> None:
         """See `Publisher`."""
         url = f"{self._api}/gists/{published.handle}"
         check(await self._fetcher.send("DELETE", url, None, headers=self._headers), 204, 404, service=SERVICE)
+
+
+def _description(subject: Identifier, claim: Envelope) -> str:
+    """Names this very claim: the next one about the same subject has another signature."""
+    return f"KEZ proof: {subject} is {claim.key} ({claim.sig[:16]})"

@@ -8,6 +8,7 @@ from kezd.rpc.handlers import (
     audit,
     backup,
     chat,
+    claims,
     confirmations,
     contacts,
     daemon,
@@ -15,6 +16,7 @@ from kezd.rpc.handlers import (
     identity,
     profiles,
     session,
+    sigchain,
     tokens,
 )
 
@@ -25,9 +27,11 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         **identity.HANDLERS,
         **contacts.HANDLERS,
         **chat.HANDLERS,
+        **claims.HANDLERS,
         **events.HANDLERS,
         **backup.HANDLERS,
         **profiles.HANDLERS,
+        **sigchain.HANDLERS,
         **tokens.HANDLERS,
         **confirmations.HANDLERS,
         **audit.HANDLERS,

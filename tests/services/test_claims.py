@@ -1,0 +1,415 @@
+"""Claims on a real database, a real home, and the real channels over TLS to servers that answer as the services do."""
+
+import json
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trustme
+
+from kezd.daemon.channels import VaultCredentials, open_channels
+from kezd.errors import KezdError, Slug
+from kezd.kez.identifiers import parse_identifier
+from kezd.kez.proofs import encode_json, find_proof
+from kezd.kez.sigchain import decode_jsonl
+from kezd.runtime.settings import ChannelsSettings
+from kezd.services.claims import Claims, Outside, Profiles, open_claims
+from kezd.services.ports import PublishedProof
+from kezd.store.claims import Step, load_claim
+from kezd.store.sigchains import load_jsonl
+from kezd.testing.home_driver import HomeProcess
+from kezd.testing.profile_services import CrashError, OpenProfile, ProfileServices
+from kezd.testing.small_web import Web, open_web
+
+TEST_SECONDS = 60
+HOST = "localhost"
+TOKEN = "ghp_s3cret"
+
+
+def silent(_done: int, _total: int | None, _text: str, /) -> None:
+    """Nobody wants to know."""
+
+
+@pytest.fixture
+async def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Web]:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    async with open_web(authority, HOST) as web:
+        yield web
+
+
+def settings(web: Web, **more: Any) -> ChannelsSettings:
+    base = web.url(HOST, "")
+    return ChannelsSettings(
+        github_api=base + "/gh",
+        github_raw=base + "/raw",
+        web_base=base + "/sites/{domain}",
+        ap_base=base + "/ap/{host}",
+        nostr_relays=("wss://127.0.0.1:9",),
+        **more,
+    )
+
+
+class GitHub:
+    """Alice's account: her gists, as the REST API answers."""
+
+    def __init__(self, web: Web, user: str) -> None:
+        self.web = web
+        self.user = user
+        self.gists: dict[str, dict[str, Any]] = {}
+        self.down = False
+        web.pages[f"{HOST}/gh/user"] = lambda _r: self._answer({"login": user})
+        web.pages[f"{HOST}/gh/users/{user}/gists?per_page=100"] = lambda _r: self._answer(self._list())
+        web.pages[f"{HOST}/gh/gists?per_page=30"] = lambda _r: self._answer(self._list())
+        web.pages[f"POST {HOST}/gh/gists"] = lambda _r: self._make()
+
+    def _answer(self, value: object, status: int = 200) -> Any:
+        return (503 if self.down else status, [], json.dumps(value).encode())
+
+    def _list(self) -> list[dict[str, Any]]:
+        return list(self.gists.values())
+
+    def _make(self) -> Any:
+        body = json.loads(self.web.bodies[-1])
+        name = secrets.token_hex(8)
+        raw = f"/raw/{self.user}/{name}"
+        self.web.put(HOST, raw, body["files"]["kez.md"]["content"])
+        self.gists[name] = {
+            "id": name,
+            "html_url": f"https://gist.github.com/{self.user}/{name}",
+            "description": body["description"],
+            "owner": {"login": self.user},
+            "files": {"kez.md": {"filename": "kez.md", "raw_url": self.web.url(HOST, raw), "size": 900}},
+        }
+        self.web.pages[f"DELETE {HOST}/gh/gists/{name}"] = lambda _r: self._drop(name)
+        return self._answer(self.gists[name], 201)
+
+    def _drop(self, name: str) -> Any:
+        if not self.down:
+            del self.gists[name]
+        return (503 if self.down else 204, [], b"")
+
+
+class Somebody:
+    """A person with claims."""
+
+    def __init__(self, profile: OpenProfile, claims: Claims, graph: Profiles, handle: str) -> None:
+        self.profile = profile
+        self.claims = claims
+        self.graph = graph
+        self.handle = handle
+
+    async def step(self, subject: str) -> Step:
+        claim = await self.profile.db.read(lambda tx: load_claim(tx, subject))
+        assert claim is not None
+        return claim.step
+
+    async def operations(self) -> list[str]:
+        primary = self.profile.identity.primary
+        assert primary is not None
+        chain = decode_jsonl(await self.profile.db.read(lambda tx: load_jsonl(tx, primary)), primary)
+        return [str(event.envelope.payload["op"]) for event in chain.events]
+
+    async def news(self) -> list[str]:
+        rows = await self.profile.db.read(
+            lambda tx: tx.all("SELECT body FROM events WHERE topic = 'claim' ORDER BY seq")
+        )
+        return [json.loads(row[0])["type"] for row in rows]
+
+
+class Dying:
+    """Publishers that die before, or after, the real ones have done it."""
+
+    def __init__(self, inner: Any, where: str) -> None:
+        self._inner = inner
+        self._where = where
+        self.systems = inner.systems
+
+    async def publish(self, *args: Any, **more: Any) -> PublishedProof:
+        if self._where == "before":
+            raise CrashError
+        await self._inner.publish(*args, **more)
+        raise CrashError
+
+    async def remove(self, *args: Any) -> None:
+        await self._inner.remove(*args)
+        raise CrashError
+
+
+@asynccontextmanager
+async def somebody(
+    profiles: ProfileServices,
+    name: str,
+    config: ChannelsSettings,
+    wrap: Callable[[Any], Any] = lambda publishers: publishers,
+) -> AsyncIterator[Somebody]:
+    async with profiles.open(name) as profile:
+        identity = profile.identity
+        if (await identity.show()).state == "none":
+            made = await identity.create(24, None, False)
+            await identity.confirm({place: made.words[place - 1] for place in made.ask})
+            await identity.register("p" + secrets.token_hex(6), None)
+        active = await identity.wait_active()
+        async with (
+            open_channels(config, "test") as (channels, publishers),
+            open_claims(
+                profile.db,
+                profile.directory,
+                Outside(channels, wrap(publishers), VaultCredentials(profile.vault)),
+                identity,
+                lambda: identity.active,
+                profile.clock,
+                config,
+            ) as (claims, graph),
+        ):
+            yield Somebody(profile, claims, graph, str(active.handle))
+
+
+async def slug(call: Any) -> Slug:
+    with pytest.raises(KezdError) as caught:
+        await call
+    return caught.value.slug
+
+
+async def publish(person: Somebody, subject: str, wait_s: float = 5.0) -> Any:
+    return await person.claims.publish(subject, wait_s, silent)
+
+
+async def test_a_web_site_from_signing_to_revocation(
+    profiles: ProfileServices, home: HomeProcess, web: Web
+) -> None:
+    domain = f"a{secrets.token_hex(4)}.example"
+    subject, page = f"web:{domain}", f"/sites/{domain}/.well-known/kez.json"
+    with trio.fail_after(TEST_SECONDS):
+        async with (
+            somebody(profiles, "alice", settings(web)) as alice,
+            somebody(profiles, "bob", settings(web)) as bob,
+        ):
+            assert await slug(publish(alice, subject)) is Slug.NOT_FOUND
+            made = await alice.claims.create(subject, None, dry_run=True)
+            assert await slug(publish(alice, subject)) is Slug.NOT_FOUND
+            made = await alice.claims.create(subject, None, dry_run=False)
+            assert await alice.claims.create(subject, None, dry_run=False) == made
+            texts = made.encodings
+            assert {
+                encode_json(find_proof(text))
+                for text in (texts.json, texts.compact, texts.markdown, texts.dns)
+            } == {made.envelope}
+
+            first = await publish(alice, subject)
+            assert (first.done, first.paste, first.claim.step) == (False, made.envelope, "publishing")
+            assert first.paste_where == f"https://{domain}/.well-known/kez.json"
+            second = await publish(alice, subject, wait_s=0)
+            assert (second.done, second.claim.step) == (False, "published")
+            assert second.claim.check.status == "not_found"
+            web.put(HOST, page, made.encodings.markdown)
+            third = await publish(alice, subject)
+            assert (third.done, third.left, third.claim.step) == (True, [], "added")
+            assert third.claim.check.status == "valid"
+            assert await alice.news() == ["verified", "verified"]
+            assert (await alice.operations())[-1:] == ["add"]
+            again = await publish(alice, subject)
+            assert again.done
+            assert (await alice.operations()).count("add") == 1
+
+            shown = await bob.graph.show(alice.handle, fresh=False, report=silent)
+            [check] = shown.claims
+            assert (check.status, check.subject, shown.handle) == ("valid", subject, alice.handle)
+            assert check.evidence is not None
+            assert check.evidence.where == web.url(HOST, page)
+            assert check.evidence.proof == made.encodings.compact
+            assert check.last_good_at == check.checked_at
+            for what in (subject, f"@{alice.handle}", shown.primary, made.encodings.markdown):
+                verified = await bob.graph.verify(what, fresh=True, report=silent)
+                assert (verified.status, verified.primary) == ("valid", shown.primary), what
+            found = await bob.graph.find(subject, None, report=silent)
+            assert [(one.handle, one.check.status) for one in found.items] == [(alice.handle, "valid")]
+            assert found.left == []
+
+            removed = await alice.claims.remove(subject, silent)
+            assert (removed.claim.step, len(removed.left)) == ("revoked", 1)
+            for what in (subject, shown.primary, made.envelope):
+                verified = await bob.graph.verify(what, fresh=False, report=silent)
+                assert verified.status == "revoked", what
+            found = await bob.graph.find(subject, None, report=silent)
+            assert [one.check.status for one in found.items] == ["revoked"]
+            [item] = (await alice.claims.list()).items
+            assert (item.step, item.check.status if item.check else "") == ("revoked", "revoked")
+
+            made = await alice.claims.create(subject, None, dry_run=False)  # and once more
+            web.put(HOST, page, made.envelope)
+            await publish(alice, subject)
+            assert (await publish(alice, subject)).done
+            assert (await bob.graph.verify(subject, fresh=True, report=silent)).status == "valid"
+
+
+async def test_a_gist_is_published_once_and_taken_away(
+    profiles: ProfileServices, home: HomeProcess, web: Web
+) -> None:
+    user = f"u{secrets.token_hex(4)}"
+    github, subject = GitHub(web, user), f"github:{user}"
+    with trio.fail_after(TEST_SECONDS):
+        async with somebody(profiles, "alice", settings(web)) as alice:
+            await alice.claims.create(subject, None, dry_run=False)
+            assert await slug(publish(alice, subject)) is Slug.CREDENTIAL_NEEDED
+            assert await slug(alice.claims.forget("github", user, dry_run=False)) is Slug.NOT_FOUND
+            await alice.claims.authorize("github", f"@{user.upper()}", TOKEN, dry_run=False)
+            assert alice.claims.credentials().accounts == [subject]
+        with pytest.RaisesGroup(CrashError, flatten_subgroups=True):
+            async with somebody(profiles, "alice", settings(web), lambda p: Dying(p, "before")) as alice:
+                await publish(alice, subject)
+        with pytest.RaisesGroup(CrashError, flatten_subgroups=True):
+            async with somebody(profiles, "alice", settings(web), lambda p: Dying(p, "after")) as alice:
+                await publish(alice, subject)
+        assert len(github.gists) == 1
+        async with somebody(profiles, "alice", settings(web)) as alice:
+            done = await publish(alice, subject)
+            assert (done.done, done.claim.url) == (
+                True,
+                f"https://gist.github.com/{user}/{next(iter(github.gists))}",
+            )
+            assert len(github.gists) == 1
+            assert TOKEN not in json.dumps(await everything(alice))
+            github.down = True
+            kept = await alice.graph.verify(subject, fresh=True, report=silent)
+            assert (kept.status, kept.claims[0].last_status) == ("unreachable", "valid")
+            assert kept.claims[0].last_good_at is not None
+            assert (await alice.claims.list()).items[0].check.last_status == "valid"  # type: ignore[union-attr]
+            assert (await alice.claims.remove(subject, silent)).left != []
+            assert (await alice.operations())[-1] == "revoke"
+            github.down = False
+            assert await alice.step(subject) is Step.REVOKED
+
+
+async def everything(person: Somebody) -> list[Any]:
+    """Every text in the database."""
+
+    def read(tx: Any) -> list[Any]:
+        tables = [row[0] for row in tx.all("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return [[str(cell) for row in tx.all(f"SELECT * FROM {table}") for cell in row] for table in tables]
+
+    return await person.profile.db.read(read)
+
+
+async def test_a_gist_is_taken_away_with_the_claim(profiles: ProfileServices, web: Web) -> None:
+    user = f"u{secrets.token_hex(4)}"
+    github, subject = GitHub(web, user), f"github:{user}"
+    with trio.fail_after(TEST_SECONDS):
+        async with somebody(profiles, "alice", settings(web)) as alice:
+            await alice.claims.authorize("github", user, TOKEN, dry_run=False)
+            await alice.claims.create(subject, None, dry_run=False)
+            assert (await publish(alice, subject)).done
+        with pytest.RaisesGroup(CrashError, flatten_subgroups=True):
+            async with somebody(profiles, "alice", settings(web), lambda p: Dying(p, "after")) as alice:
+                await alice.claims.remove(subject, silent)
+        assert github.gists == {}
+        async with somebody(profiles, "alice", settings(web)) as alice:
+            github.web.pages.update({f"DELETE {HOST}/gh/gists/{name}": _gone for name in ()})
+            removed = await alice.claims.remove(subject, silent)
+            assert removed.claim.step == "revoked"
+            assert (await alice.operations()).count("revoke") == 1
+            await alice.claims.remove(subject, silent)
+            assert (await alice.operations()).count("revoke") == 1
+
+
+def _gone(_request: Any) -> Any:
+    return (404, [], b"")
+
+
+async def test_a_service_that_limits_is_left_alone(profiles: ProfileServices, web: Web) -> None:
+    user = f"u{secrets.token_hex(4)}"
+    path = f"/gh/users/{user}/gists?per_page=100"
+    web.put(HOST, path, "[]", 429, ("retry-after", "600"))
+    with trio.fail_after(TEST_SECONDS):
+        async with somebody(profiles, "bob", settings(web)) as bob:
+            for _ in range(3):
+                shown = await bob.graph.verify(f"github:{user}", fresh=True, report=silent)
+                assert shown.status == "unreachable"
+                assert shown.claims[0].retry_at is not None
+            other = await bob.graph.verify("github:somebody-else", fresh=True, report=silent)
+            assert (other.status, other.claims[0].last_status) == ("unreachable", None)
+            assert web.calls == [f"GET {path}"]
+            unknown = await bob.graph.verify("did:example:1", fresh=True, report=silent)
+            assert unknown.status == "unreachable"
+
+
+async def test_a_followed_person_whose_proof_vanishes_raises_the_alarm_once(
+    profiles: ProfileServices, home: HomeProcess, web: Web
+) -> None:
+    domain = f"f{secrets.token_hex(4)}.example"
+    subject, page = f"web:{domain}", f"/sites/{domain}/.well-known/kez.json"
+    with trio.fail_after(TEST_SECONDS):
+        async with (
+            somebody(profiles, "alice", settings(web)) as alice,
+            somebody(profiles, "bob", settings(web)) as bob,
+        ):
+            made = await alice.claims.create(subject, None, dry_run=False)
+            web.put(HOST, page, made.envelope)
+            await publish(alice, subject)
+            await publish(alice, subject)
+            assert await slug(bob.graph.follow(bob.handle, silent, dry_run=False)) is Slug.INVALID_ARGUMENT
+            followed = await bob.graph.follow(alice.handle, silent, dry_run=False)
+            assert followed.claims == {subject: "valid"}
+            assert (await bob.graph.follows()).items == [followed]
+            shown = await bob.graph.show(alice.handle, fresh=False, report=silent)
+            assert shown.followed_since == followed.since
+
+            following = bob.graph._following
+            [stored] = await bob.profile.db.read(_follows)
+            web.put(HOST, page, "", 503)
+            await following.look_again(stored)
+            assert (await bob.graph.follows()).items[0].broken is None
+            web.put(HOST, page, "", 404)
+            for _ in range(2):
+                [stored] = await bob.profile.db.read(_follows)
+                await following.look_again(stored)
+            assert (await bob.graph.follows()).items[0].broken == f"{subject} was valid and is not_found"
+            assert await bob.news() == ["vanished", "follow_broken"]
+            shown = await bob.graph.show(alice.handle, fresh=False, report=silent)
+            assert shown.follow_broken is not None
+            await bob.graph.unfollow(f"@{alice.handle}", dry_run=False)
+            assert await slug(bob.graph.unfollow(alice.handle, dry_run=False)) is Slug.NOT_FOUND
+
+
+def _follows(tx: Any) -> Any:
+    from kezd.store.follows import list_follows
+
+    return list_follows(tx)
+
+
+async def test_what_is_no_proof_of_theirs(profiles: ProfileServices, home: HomeProcess, web: Web) -> None:
+    domain = f"m{secrets.token_hex(4)}.example"
+    subject, page = f"web:{domain}", f"/sites/{domain}/.well-known/kez.json"
+    with trio.fail_after(TEST_SECONDS):
+        async with (
+            somebody(profiles, "alice", settings(web)) as alice,
+            somebody(profiles, "bob", settings(web, fresh_s=0.0)) as bob,
+        ):
+            mine = await alice.claims.create(subject, 60, dry_run=False)
+            other = await alice.claims.create(f"web:x.{domain}", None, dry_run=False)
+            bobs = await bob.claims.create(subject, None, dry_run=False)
+            damaged = json.loads(mine.envelope)
+            damaged["signature"]["sig"] = "00" * 64
+            for text, status in (
+                ("hello", "not_found"),
+                ("kez:z1:AAAA", "invalid"),
+                (json.dumps(damaged), "invalid"),
+                (other.envelope, "subject_mismatch"),
+                (bobs.envelope, "primary_mismatch"),
+                (mine.envelope, "valid"),
+            ):
+                web.put(HOST, page, text)
+                shown = await bob.graph.verify(mine.envelope, fresh=False, report=silent)
+                assert shown.status == status, text
+            assert (
+                await slug(bob.graph.verify("nonsense:", fresh=False, report=silent)) is Slug.INVALID_ARGUMENT
+            )
+            assert await slug(bob.graph.verify("nobody-at-all", fresh=False, report=silent)) is Slug.NOT_FOUND
+            broken = await bob.graph.verify("see kez:z1:AAAA", fresh=False, report=silent)
+            assert (broken.status, broken.kind) == ("invalid", "proof")
+            assert parse_identifier(subject).system == "web"
