@@ -148,6 +148,23 @@ def test_a_real_manager_starts_the_peer_at_the_first_call(manager):
     manager.systemctl("stop", "kezd.socket")
 
 
+@pytest.mark.needs("systemctl", "unshare", "nsenter", "setpriv")
+def test_notifications_reach_the_peer_and_the_bus_from_their_sandbox(manager):
+    units = manager.home / ".config" / "systemd" / "user"
+    instead = units / "kezd-notify.service.d" / "test.conf"
+    closed = "for place in ~/.local/share/kezd ~; do if touch $place/x; then exit 9; fi; done"
+    tries = f"{BIN}/kez status; test -S $XDG_RUNTIME_DIR/bus; {closed}"
+    text = f"[Service]\nType=oneshot\nRestart=no\nExecStart=\nExecStart=/bin/sh -ec '{tries}'\n"
+    manager.run("mkdir", "-p", str(instead.parent))
+    manager.run("cp", str(SYSTEMD / "user" / "kezd-notify.service"), str(units))
+    manager.run("sh", "-c", f'printf %s "$1" > {instead}', "sh", text)
+    manager.systemctl("daemon-reload")
+    manager.systemctl("start", "kezd.service")
+    manager.systemctl("start", "kezd-notify.service")
+    assert manager.show("kezd-notify.service", "Result") == "success"
+    manager.systemctl("stop", "kezd.service")
+
+
 # --- socket activation without a manager -----------------------------------------------
 
 
