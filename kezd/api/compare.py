@@ -1,7 +1,7 @@
 """Two OpenRPC documents of this API: what changed, and what of it breaks programs that exist.
 
 Pure: documents in, a list of changes out. What is compared: methods with their parameters,
-results, scopes and flags, notifications, topics, errors. Rules for shapes are in
+results, scopes and flags, notifications, topics, errors, causes. Rules for shapes are in
 `schema_compare`; who may break what, and when, is decided by `refuse`.
 """
 
@@ -29,6 +29,7 @@ def compare_documents(old: Document, new: Document) -> list[Change]:
     _compare_notifications(old, new, comparison)
     _compare_topics(old, new, comparison)
     _compare_errors(old, new, comparison)
+    _compare_causes(old, new, comparison)
     if comparison.changes:
         return sorted(comparison.changes, key=lambda change: (change.kind is not Kind.BREAK, change.place))
     if normal_form(old) != normal_form(new):
@@ -156,3 +157,9 @@ def _compare_errors(old: Document, new: Document, comparison: SchemaComparison) 
         retryable = before[slug]["data"]["retryable"], after[slug]["data"]["retryable"]
         if retryable[0] != retryable[1]:
             comparison.note(Kind.BREAK, slug, f"retryable went from {retryable[0]} to {retryable[1]}")
+
+
+def _compare_causes(old: Document, new: Document, comparison: SchemaComparison) -> None:
+    for name, before, after in _pairs(old.get("x-causes", []), new.get("x-causes", []), comparison, "cause"):
+        if before["final"] != after["final"]:
+            comparison.note(Kind.BREAK, name, f"cause is {'final' if after['final'] else 'not final'} now")

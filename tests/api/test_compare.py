@@ -52,6 +52,7 @@ def document():
             {"name": "link", "durable": False, "body": ITEM},
         ],
         "x-errors": [error("blocked"), error("busy")],
+        "x-causes": [{"name": "expired", "final": True, "text": "t", "hint": "h"}],
         "components": {
             "schemas": {
                 "Place": struct("Place", {"epoch": TEXT}, ["epoch"]),
@@ -138,6 +139,8 @@ BREAKS = {
         body={"$ref": "#/components/schemas/Place"}
     ),
     "topic's scope raised": lambda d, m, p, s: d["x-topics"][0].update(scope="full"),
+    "cause removed": lambda d, m, p, s: d["x-causes"].pop(),
+    "cause no longer final": lambda d, m, p, s: d["x-causes"][0].update(final=False),
     "error removed": lambda d, m, p, s: d["x-errors"].pop(),
     "error's code changed": lambda d, m, p, s: d["x-errors"].__setitem__(1, error("busy", 1200)),
     "error no longer retryable": lambda d, m, p, s: d["x-errors"].__setitem__(
@@ -172,6 +175,9 @@ ADDITIONS = {
     "deprecated": lambda d, m, p, s: m.update({"deprecated": True, "x-instead": "chat.write"}),
     "method may answer another error": lambda d, m, p, s: m["errors"].append(error("busy")),
     "method answers an error no more": lambda d, m, p, s: m["errors"].clear(),
+    "new cause": lambda d, m, p, s: d["x-causes"].append(
+        {"name": "late", "final": False, "text": "", "hint": ""}
+    ),
     "new error": lambda d, m, p, s: d["x-errors"].append(error("late")),
     "new topic": lambda d, m, p, s: d["x-topics"].append({"name": "more", "durable": True, "body": ITEM}),
     "topic became durable": lambda d, m, p, s: d["x-topics"][1].update(durable=True),
@@ -248,7 +254,7 @@ def test_a_released_version_is_a_promise_and_one_in_the_making_is_not():
 
 def test_removing_any_method_or_topic_of_the_real_document_is_seen():
     real = build_document()
-    for table in ("methods", "x-topics", "x-notifications", "x-errors"):
+    for table in ("methods", "x-topics", "x-notifications", "x-errors", "x-causes"):
         for place in range(len(real[table])):
             new = {**real, table: [row for i, row in enumerate(real[table]) if i != place]}
             changes = compare_documents(real, new)

@@ -12,6 +12,7 @@ from referencing.jsonschema import DRAFT7
 
 from kezd.api import openrpc
 from kezd.api import types as t
+from kezd.api.causes import Cause
 from kezd.api.events import Topic
 from kezd.api.field_docs import describe_fields
 from kezd.api.methods import API_MIN, API_RELEASED, API_VERSION, METHODS, Example, Method, Scope
@@ -67,6 +68,7 @@ def test_every_method_notification_topic_and_error_is_in_it():
     assert [n["name"] for n in document["x-topics"]] == [topic.value for topic in Topic]
     assert {row.topic for row in TOPICS} == set(Topic)
     assert {e["data"]["slug"] for e in document["x-errors"]} == {s.value for s in Slug}
+    assert {c["name"] for c in document["x-causes"]} == {c.value for c in Cause}
 
 
 def test_every_reference_resolves_and_no_schema_is_left_over():

@@ -52,10 +52,10 @@ def test_all_pages_are_the_whole_and_hostile_cursors_are_answered(world: World) 
         alice.send("@bob", f"text {number}")
         alice.call("tokens.create", name=f"token {number}", scope="read")
     alice.send("@carol", "one")
-    more = {"chat.history": {"contact": "@bob"}}
+    lists: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in PAGED if name != "chat.history"]
+    lists += [("chat.history", {"contact": "@bob"}), ("chat.history", {"contact": "@bob", "after": 0})]
     with alice.peer.client() as client:
-        for method in PAGED:
-            params = more.get(method, {})
+        for method, params in lists:
             whole = walk(client, method, 200, **params)
             assert whole, method
             if method != "audit.list":  # grows by being read
@@ -69,3 +69,6 @@ def test_all_pages_are_the_whole_and_hostile_cursors_are_answered(world: World) 
                 slug, count = ask(client, method, limit=limit, **params)
                 assert slug is (Slug.INVALID_ARGUMENT if limit < 1 else None), (method, limit)
                 assert count <= 200, (method, limit)
+        for after in (-1, 2**63, 10**30, True, "1", 1.5):
+            slug, _ = ask(client, "chat.history", contact="@bob", after=after)
+            assert slug is Slug.INVALID_ARGUMENT, after

@@ -43,8 +43,9 @@ class ConversationNews:
         with self._db.bus.watch(self._published):
             while True:
                 await self._bell.wait()
-                while self._touched:
-                    await self._announce()
+                touched, self._touched = list(self._touched), {}
+                for start in range(0, len(touched), AT_ONCE):
+                    await self._announce(touched[start : start + AT_ONCE])
                 await trio.sleep(PAUSE)
 
     def _published(self, events: Iterable[Event]) -> None:
@@ -57,10 +58,7 @@ class ConversationNews:
         if self._touched:
             self._bell.ring()
 
-    async def _announce(self) -> None:
-        contacts = list(self._touched)[:AT_ONCE]
-        for contact in contacts:
-            del self._touched[contact]
+    async def _announce(self, contacts: Sequence[str]) -> None:
         changed, unread = await self._db.read(partial(self._look, contacts))
         self._db.bus.publish([_event(conversation, unread) for conversation in changed])
 
