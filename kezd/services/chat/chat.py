@@ -34,10 +34,11 @@ from kezd.services.chat.receipts import Flushed, flush_owed
 from kezd.services.chat.sealing import Entropy, Sealer
 from kezd.services.chat.seen import SEEN_LIMIT, admit, mark_seen
 from kezd.services.chat.steady import SteadyClock
-from kezd.services.ports import ContactBook, MessageTransport
+from kezd.services.ports import ContactBook, HeadGossip, MessageTransport
 from kezd.store import conversations, messages, streams
 from kezd.store.audit import note
 from kezd.store.database import Database, Transaction
+from kezd.store.heads import Held, forget_held, released
 from kezd.store.idempotency import Once, recall, remember
 from kezd.store.streams import Undecoded
 
@@ -64,11 +65,13 @@ class Chat(ChatHistory):
         restored_at: float | None,
         entropy: Entropy,
         retired: Sequence[Signer] = (),
+        gossip: HeadGossip | None = None,
     ) -> None:
         super().__init__(db, contacts)
         self._transport = transport
         self._signers = (signer, *retired)
-        self._sealer = Sealer(signer, entropy)
+        self._gossip = gossip
+        self._sealer = Sealer(signer, entropy) if gossip is None else Sealer(signer, entropy, gossip.own_head)
         self._clock = clock
         self._steady = SteadyClock(clock)
         self._settings = settings
@@ -76,6 +79,7 @@ class Chat(ChatHistory):
         self._pacer = Pacer(RECEIPTS_ENOUGH)
         self._receipts_bell = Bell()
         self._enough_bell = Bell()
+        self._held_bell = Bell()
         self._stuck: set[int] = set()
         self._outbox: Outbox
 
@@ -93,6 +97,7 @@ class Chat(ChatHistory):
         restored_at: float | None = None,
         entropy: Entropy = token_bytes,
         retired: Sequence[Signer] = (),
+        gossip: HeadGossip | None = None,
     ) -> AsyncIterator[Self]:
         """Chat for the length of the block, with or without a link.
 
@@ -106,14 +111,16 @@ class Chat(ChatHistory):
             restored_at: unix seconds when this installation was restored from words, if it was.
             entropy: returns so many random bytes.
             retired: former keys of the identity, which still open mail.
+            gossip: heads of sigchains that contacts tell of.
         """
-        self = cls(db, transport, signer, contacts, clock, settings, restored_at, entropy, retired)
+        self = cls(db, transport, signer, contacts, clock, settings, restored_at, entropy, retired, gossip)
         opened = Outbox.open(db, transport, contacts, settings, self._steady)
         async with opened as self._outbox, trio.open_nursery() as nursery:
             for loop in (
                 self._receive_loop,
                 self._receipts_loop,
                 self._contacts_loop,
+                self._held_loop,
             ):
                 nursery.start_soon(endless, loop, name=loop.__qualname__)
             yield self
@@ -222,8 +229,22 @@ class Chat(ChatHistory):
             deliveries = [Delivery(one.sealed, one.arrived_at, "") for one in kept]
             await self._take(await self._open(deliveries), kept)
 
-    async def _take(self, arrivals: Sequence[Arrival], kept: Sequence[Undecoded] = ()) -> None:
-        taken = await write_patiently(self._db, partial(self._store, arrivals, kept))
+    async def _held_loop(self) -> None:
+        """Take in what was held for a look at its contact, once that was done."""
+        while True:
+            while held := await self._db.read(partial(released, limit=REOPEN_LIMIT)):
+                deliveries = [Delivery(one.sealed, one.arrived_at, "") for one in held]
+                await self._take(await self._open(deliveries), held=held)
+            await self._held_bell.wait_at_most(STUCK_RETRY)
+
+    async def _take(
+        self, arrivals: Sequence[Arrival], kept: Sequence[Undecoded] = (), held: Sequence[Held] = ()
+    ) -> None:
+        taken = await write_patiently(self._db, partial(self._store, arrivals, kept, held))
+        if self._gossip is not None and taken.gossiped:
+            for teller, heads in taken.told.items():
+                self._gossip.told(PublicKey(teller), heads)
+            self._gossip.look()
         if taken.receipts_owed:
             self._pacer.owe(taken.receipts_owed, self._clock.monotonic())
             self._receipts_bell.ring()
@@ -234,10 +255,17 @@ class Chat(ChatHistory):
         for stranger in taken.strangers:
             self._contacts.wants_lookup(stranger)
 
-    def _store(self, arrivals: Sequence[Arrival], kept: Sequence[Undecoded], tx: Transaction) -> Taken:
+    def _store(
+        self, arrivals: Sequence[Arrival], kept: Sequence[Undecoded], held: Sequence[Held], tx: Transaction
+    ) -> Taken:
         for one in kept:
             streams.forget_undecoded(tx, one.id)
-        return take_batch(tx, self._contacts, self._rules, arrivals, self._steady.now(), self._sealer.new_id)
+        for waiting in held:
+            forget_held(tx, waiting.id)
+        now, new_id = self._steady.now(), self._sealer.new_id
+        return take_batch(
+            tx, self._contacts, self._rules, arrivals, now, new_id, self._gossip, final=bool(held)
+        )
 
     async def _receipts_loop(self) -> None:
         self._receipts_bell.ring()  # what the last run owed
@@ -267,6 +295,7 @@ class Chat(ChatHistory):
 
     async def _contact_changed(self, genesis: PublicKey) -> None:
         """An answer to a request, a new key, an end of an alarm: what waited for it goes on."""
+        self._held_bell.ring()
         conversation = await write_patiently(
             self._db, partial(admit, self._contacts, genesis, self._steady.now())
         )

@@ -11,15 +11,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from kezd.kez.heads import SeenHead
 from kezd.kez.jcs import MAX_INT
 from kezd.kez.keys import PublicKey
 from kezd.kez.ordering import Noted, StreamState, note
+from kezd.kez.sender_tag import message_id
 from kezd.services.chat.opening import Arrival, Dropped, Newer, Receipted, Text
 from kezd.services.chat.receipts import FORGED_RECEIPT, apply_receipt
 from kezd.services.chat.shape import MILLISECONDS, MISSING_FILLED, RECEIVED, REQUEST, Names, Standing
-from kezd.services.ports import ContactBook, Sender
+from kezd.services.ports import ContactBook, HeadGossip, Sender
 from kezd.store import conversations, drops, messages, receipts, streams
 from kezd.store.database import Transaction
+from kezd.store.heads import hold
 from kezd.store.messages import MessageRow, State
 from kezd.store.savepoint import savepoint
 
@@ -57,6 +60,10 @@ class Taken:
     receipts_owed: int = 0
     receiving: set[int] = field(default_factory=set)
     """Threads whose contact has just taken something in."""
+    told: dict[bytes, list[SeenHead]] = field(default_factory=dict)
+    """What contacts, by genesis, have seen of our own sigchain, and we have not."""
+    gossiped: bool = False
+    """Whether somebody may have to be looked at now."""
 
 
 @dataclass(slots=True)
@@ -82,7 +89,12 @@ class Intake:
         rules: Rules,
         steady_now: float,
         new_stream: Callable[[], bytes],
+        gossip: HeadGossip | None = None,
+        *,
+        final: bool = False,
     ) -> None:
+        self._gossip = gossip
+        self._final = final
         self._tx = tx
         self._contacts = contacts
         self._rules = rules
@@ -127,7 +139,27 @@ class Intake:
         drops.add(self._tx, self._drops)
         return self._taken
 
+    def _held(self, arrival: Text | Receipted) -> bool:
+        """Keep what an unknown key says in a contact's name, until that contact's chain was looked at."""
+        if self._gossip is None or self._final or not arrival.heads:
+            return False
+        said = self._gossip.said_to_be(self._tx, arrival.sender, arrival.heads)
+        self._taken.gossiped = self._taken.gossiped or said is not None
+        return said is not None and hold(
+            self._tx, message_id(arrival.sealed), said, arrival.sealed, arrival.received_at
+        )
+
+    def _hear(self, sender: Sender, arrival: Text | Receipted) -> None:
+        if self._gossip is None or not arrival.heads:
+            return
+        told = self._gossip.heard(self._tx, sender.genesis, arrival.heads)
+        self._taken.gossiped = True
+        if told:
+            self._taken.told.setdefault(sender.genesis.raw, []).extend(told)
+
     def _take_receipt(self, arrival: Receipted) -> None:
+        if self._held(arrival):
+            return
         sender = self._senders.get(arrival.sender.raw)
         if sender is None:
             with savepoint(self._tx) as take_back:  # a receipt makes no stranger known
@@ -140,10 +172,14 @@ class Intake:
         applied = apply_receipt(self._tx, self._names, sender, arrival.receipt)
         if not applied.known:
             self._drops[FORGED_RECEIPT] += 1
+        else:
+            self._hear(sender, arrival)
         if applied.moved is not None:
             self._taken.receiving.add(applied.moved)
 
     def _take_text(self, text: Text) -> None:
+        if self._held(text):
+            return
         sender = self._sender(text.sender)
         if sender is None:
             self._drops[TOO_MANY_REQUESTS] += 1
@@ -152,6 +188,7 @@ class Intake:
         if standing is Standing.BLOCKED:
             self._drops[BLOCKED] += 1
             return
+        self._hear(sender, text)
         thread = self._thread(sender)
         if standing is Standing.REQUEST and not self._request_fits(thread):
             self._drops[TOO_MANY_REQUESTS] += 1
@@ -330,9 +367,12 @@ def take_batch(
     arrivals: Sequence[Arrival],
     steady_now: float,
     new_stream: Callable[[], bytes],
+    gossip: HeadGossip | None = None,
+    *,
+    final: bool = False,
 ) -> Taken:
-    """Take in a batch."""
-    intake = Intake(tx, contacts, rules, steady_now, new_stream)
+    """Take in a batch; `final` when it was held before, and is not held again."""
+    intake = Intake(tx, contacts, rules, steady_now, new_stream, gossip, final=final)
     for arrival in arrivals:
         intake.take(arrival)
     return intake.finish()

@@ -13,6 +13,7 @@ import msgspec
 
 from kezd.kez.bodies import Kind, Receipt, parse_kind, parse_receipt, parse_text
 from kezd.kez.errors import KezError, NeedsNewerVersionError
+from kezd.kez.heads import SeenHead, parse_heads
 from kezd.kez.keys import PublicKey
 from kezd.kez.sealed import MAX_ENVELOPE, open_sealed
 from kezd.kez.sender_tag import message_id
@@ -40,6 +41,8 @@ class Text:
     text: str | None
     body: str | None
     received_at: float
+    heads: tuple[SeenHead, ...] = ()
+    sealed: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,9 @@ class Receipted:
 
     sender: PublicKey
     receipt: Receipt
+    received_at: float = 0.0
+    heads: tuple[SeenHead, ...] = ()
+    sealed: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,8 @@ def _open(signers: Sequence[Signer], delivery: Delivery) -> Arrival:
     content: dict[str, Any] = body["body"]
     kind = parse_kind(body["kind"])
     if kind is Kind.RECEIPT:
-        return Receipted(opened.sender, parse_receipt(content))
+        receipt = parse_receipt(content)
+        return Receipted(opened.sender, receipt, delivery.received_at, parse_heads(content), delivery.data)
     shown = kind is Kind.TEXT
     return Text(
         opened.sender,
@@ -109,4 +116,6 @@ def _open(signers: Sequence[Signer], delivery: Delivery) -> Arrival:
         parse_text(content) if shown else None,
         None if shown else msgspec.json.encode(content).decode(),
         delivery.received_at,
+        parse_heads(content),
+        delivery.data,
     )

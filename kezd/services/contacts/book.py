@@ -8,6 +8,7 @@ from kezd.errors import RequestError, Slug, TrustError
 from kezd.kez.keys import PublicKey
 from kezd.kez.sealed import VERSION
 from kezd.kez.sender_tag import FIRST_DEVICE
+from kezd.kez.sigchain import Head
 from kezd.services.contacts.shape import event_body
 from kezd.services.ports import Route, Sender
 from kezd.store.contacts import (
@@ -68,6 +69,7 @@ def route_to(contact: StoredContact) -> Route:
         FIRST_DEVICE,
         contact.accepts,
         contact.handle,
+        None if contact.chain_head is None else Head(contact.chain_seq, contact.chain_head),
     )
 
 

@@ -29,8 +29,9 @@ from kezd.services.contacts.book import Book, Own, OwnKey, alarm_error, route_to
 from kezd.services.contacts.copies import take_copy
 from kezd.services.contacts.decisions import check_expected, check_named
 from kezd.services.contacts.evidence import ChainNews, Record, Trouble, fetch_chain, verify_record
+from kezd.services.contacts.gossip import Gossip, OwnHead, check_told
 from kezd.services.contacts.shape import show_contact
-from kezd.services.ports import HomeDirectory, Route, Sender
+from kezd.services.ports import HomeDirectory, Route, Sender, TellOwn
 from kezd.store.contacts import (
     AlarmKind,
     Standing,
@@ -274,6 +275,13 @@ class Contacts:
         log.debug("look-up wanted", extra={"of": genesis.hex[:8]})
         self._wanted.set()
 
+    def gossip(self, own_head: OwnHead, tell_own: TellOwn) -> Gossip:
+        """The heads that contacts tell of; see `ports.HeadGossip`."""
+        return Gossip(self._own, self._own_key, own_head, tell_own, self._wanted_now)
+
+    def _wanted_now(self) -> None:
+        self._wanted.set()
+
     # --- looking --------------------------------------------------------------
 
     async def _look(self, contact: StoredContact) -> None:
@@ -287,7 +295,14 @@ class Contacts:
         found = record is not None or contact.handle is not None
         due = self._next_look(0 if found else min(contact.failures + 1, STRANGER_DOUBLINGS))
         own = self._key
-        await self._db.write(lambda tx: ledger.keep_look(tx, contact.genesis, record, news, own, due))
+        asked = url is not None
+
+        def keep(tx: Transaction) -> None:
+            ledger.keep_look(tx, contact.genesis, record, news, own, due)
+            if asked:
+                check_told(tx, contact.genesis, own)
+
+        await self._db.write(keep)
 
     async def _record_of(self, contact: StoredContact) -> Record | None:
         if contact.handle is not None:

@@ -10,11 +10,16 @@ from dataclasses import replace
 from kezd.api.types import CopyVerdict
 from kezd.errors import RequestError, Slug, TrustError
 from kezd.kez.errors import ForkError, StaleError
+from kezd.kez.heads import SeenHead
+from kezd.kez.keys import PublicKey
 from kezd.kez.sigchain import Chain, compare
 from kezd.services.identity.rotation import RotatingIdentity
 from kezd.store.sigchains import replace_events
 
 log = logging.getLogger(__name__)
+
+TOLD_MAX = 100
+"""Told heads that wait to be looked into; whoever tells more is not listened to."""
 
 
 class WatchedIdentity(RotatingIdentity):
@@ -42,6 +47,12 @@ class WatchedIdentity(RotatingIdentity):
             self._checked = False  # the server may not have it: the resume loop sees to that
             await self._save(row, "chain")
             return "newer"
+
+    def hear(self, teller: PublicKey, seen: SeenHead) -> None:
+        """A contact has seen another head of our chain than we know; looked into in the background."""
+        if len(self._told) < TOLD_MAX and (teller, seen) not in self._told:
+            self._told.append((teller, seen))
+            self._wake()
 
     async def dismiss_alarm(self) -> None:
         """The person has looked."""

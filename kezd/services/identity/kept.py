@@ -12,6 +12,7 @@ import trio
 from kezd.api.events import Topic
 from kezd.api.types import IdentityResult
 from kezd.errors import AccessError, RequestError, Slug
+from kezd.kez.heads import SeenHead
 from kezd.kez.keys import PublicKey, Seed
 from kezd.kez.sigchain import Chain, Head
 from kezd.kez.signing import Signer
@@ -59,6 +60,7 @@ class KeptIdentity:
         self._chain: Chain | None = None
         self._checked = False
         self._changed = trio.Event()
+        self._told: list[tuple[PublicKey, SeenHead]] = []
 
     # --- looking --------------------------------------------------------------
 
@@ -94,6 +96,11 @@ class KeptIdentity:
     def head(self) -> Head | None:
         """Of our own chain as it is applied here."""
         return None if self._chain is None else self._chain.head
+
+    def own_head(self) -> SeenHead | None:
+        """What we tell contacts of our own chain; any thread may ask."""
+        chain = self._chain
+        return None if chain is None or chain.head is None else SeenHead(chain.genesis, chain.head)
 
     @property
     def chain(self) -> Chain | None:
@@ -167,6 +174,9 @@ class KeptIdentity:
 
     def _set_row(self, row: StoredIdentity) -> None:
         self._row = row
+        self._wake()
+
+    def _wake(self) -> None:
         self._changed.set()
         self._changed = trio.Event()
 

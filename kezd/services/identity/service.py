@@ -15,7 +15,7 @@ from typing import Final, Literal
 import trio
 
 from kezd.api.types import IdentityCreateResult, IdentityResult, WordsResult
-from kezd.errors import KezdError, RequestError, Slug, StoreError, UnavailableError
+from kezd.errors import KezdError, RequestError, Slug, StoreError, TrustError, UnavailableError
 from kezd.kez.sigchain import Chain, Head, Members
 from kezd.kez.signing import Signer
 from kezd.runtime.backoff import Backoff, BackoffPolicy
@@ -374,6 +374,25 @@ class Identity(WatchedIdentity):
             backoff.reset()
             await changed.wait()
 
+    async def _look_into_told(self, row: StoredIdentity) -> None:
+        """Ask the server about heads that contacts told of; what it does not show either is an alarm."""
+        while self._told:
+            teller, seen = self._told[0]
+            try:
+                if self._chain is None or seen.head.seq > len(self._chain.events):
+                    row = await self._publish_chain(row)
+            except TrustError as error:
+                await self._contradicted(error.message)
+            chain = self._chain
+            if chain is None or seen.head.seq > len(chain.events):
+                shown = 0 if chain is None else len(chain.events)
+                await self._contradicted(
+                    f"{teller.primary} has seen event {seen.head.seq} of it, the server shows {shown}"
+                )
+            elif chain.events[seen.head.seq - 1].hash != seen.head.hash:
+                await self._contradicted(f"{teller.primary} has seen another event {seen.head.seq} of it")
+            self._told.pop(0)
+
     async def _resume(self) -> None:
         row = self._row
         if row is None or row.registration is None:
@@ -383,7 +402,8 @@ class Identity(WatchedIdentity):
                 await self._enrol(row, row.name or "", row.home_url or "")
             case IdentityState.ACTIVE:
                 if not self._checked or row.rotation is RotationState.CONFIRMED:
-                    await self._publish_chain(row)
+                    row = await self._publish_chain(row)
+                await self._look_into_told(row)
             case IdentityState.UNCONFIRMED | IdentityState.SUPERSEDED:
                 return
 
