@@ -23,6 +23,7 @@ from kezd.store.claims import Step, load_claim
 from kezd.store.sigchains import load_jsonl
 from kezd.testing.home_driver import HomeProcess
 from kezd.testing.profile_services import CrashError, OpenProfile, ProfileServices
+from kezd.testing.small_github import SmallGitHub
 from kezd.testing.small_web import Web, open_web
 
 TEST_SECONDS = 60
@@ -53,46 +54,6 @@ def settings(web: Web, **more: Any) -> ChannelsSettings:
         nostr_relays=("wss://127.0.0.1:9",),
         **more,
     )
-
-
-class GitHub:
-    """Alice's account: her gists, as the REST API answers."""
-
-    def __init__(self, web: Web, user: str) -> None:
-        self.web = web
-        self.user = user
-        self.gists: dict[str, dict[str, Any]] = {}
-        self.down = False
-        web.pages[f"{HOST}/gh/user"] = lambda _r: self._answer({"login": user})
-        web.pages[f"{HOST}/gh/users/{user}/gists?per_page=100"] = lambda _r: self._answer(self._list())
-        web.pages[f"{HOST}/gh/gists?per_page=30"] = lambda _r: self._answer(self._list())
-        web.pages[f"POST {HOST}/gh/gists"] = lambda _r: self._make()
-
-    def _answer(self, value: object, status: int = 200) -> Any:
-        return (503 if self.down else status, [], json.dumps(value).encode())
-
-    def _list(self) -> list[dict[str, Any]]:
-        return list(self.gists.values())
-
-    def _make(self) -> Any:
-        body = json.loads(self.web.bodies[-1])
-        name = secrets.token_hex(8)
-        raw = f"/raw/{self.user}/{name}"
-        self.web.put(HOST, raw, body["files"]["kez.md"]["content"])
-        self.gists[name] = {
-            "id": name,
-            "html_url": f"https://gist.github.com/{self.user}/{name}",
-            "description": body["description"],
-            "owner": {"login": self.user},
-            "files": {"kez.md": {"filename": "kez.md", "raw_url": self.web.url(HOST, raw), "size": 900}},
-        }
-        self.web.pages[f"DELETE {HOST}/gh/gists/{name}"] = lambda _r: self._drop(name)
-        return self._answer(self.gists[name], 201)
-
-    def _drop(self, name: str) -> Any:
-        if not self.down:
-            del self.gists[name]
-        return (503 if self.down else 204, [], b"")
 
 
 class Somebody:
@@ -252,7 +213,7 @@ async def test_a_gist_is_published_once_and_taken_away(
     profiles: ProfileServices, home: HomeProcess, web: Web
 ) -> None:
     user = f"u{secrets.token_hex(4)}"
-    github, subject = GitHub(web, user), f"github:{user}"
+    github, subject = SmallGitHub(web, HOST, user), f"github:{user}"
     with trio.fail_after(TEST_SECONDS):
         async with somebody(profiles, "alice", settings(web)) as alice:
             await alice.claims.create(subject, None, dry_run=False)
@@ -298,7 +259,7 @@ async def everything(person: Somebody) -> list[Any]:
 
 async def test_a_gist_is_taken_away_with_the_claim(profiles: ProfileServices, web: Web) -> None:
     user = f"u{secrets.token_hex(4)}"
-    github, subject = GitHub(web, user), f"github:{user}"
+    github, subject = SmallGitHub(web, HOST, user), f"github:{user}"
     with trio.fail_after(TEST_SECONDS):
         async with somebody(profiles, "alice", settings(web)) as alice:
             await alice.claims.authorize("github", user, TOKEN, dry_run=False)
@@ -309,16 +270,11 @@ async def test_a_gist_is_taken_away_with_the_claim(profiles: ProfileServices, we
                 await alice.claims.remove(subject, silent)
         assert github.gists == {}
         async with somebody(profiles, "alice", settings(web)) as alice:
-            github.web.pages.update({f"DELETE {HOST}/gh/gists/{name}": _gone for name in ()})
             removed = await alice.claims.remove(subject, silent)
             assert removed.claim.step == "revoked"
             assert (await alice.operations()).count("revoke") == 1
             await alice.claims.remove(subject, silent)
             assert (await alice.operations()).count("revoke") == 1
-
-
-def _gone(_request: Any) -> Any:
-    return (404, [], b"")
 
 
 async def test_a_service_that_limits_is_left_alone(profiles: ProfileServices, web: Web) -> None:
