@@ -22,6 +22,7 @@ FENCE_LABEL: Final = "kez"
 TXT_STRING: Final = 255  # bytes of one string of a TXT record (RFC 1035, section 3.3)
 MAX_TEXT: Final = 4 * 1024 * 1024  # characters that are looked through
 MAX_CANDIDATES: Final = 256  # places in one text that are tried
+MAX_CUT: Final = 16  # objects without an end that are tried: each costs a look at 64 KiB
 
 _COMPACT: Final = re.compile(r"kez:z1:([A-Za-z0-9_-]*={0,2})")
 _OBJECT: Final = re.compile(r'\{\s{0,64}"(?:kez|payload|signature)"\s{0,64}:')
@@ -168,14 +169,17 @@ def _candidates(text: str) -> Iterator[tuple[int, Envelope | str]]:
         [(m.start(), m) for m in _first(_COMPACT, text)] + [(m.start(), m) for m in _first(_OBJECT, text)],
         key=lambda one: one[0],
     )
-    end = 0
+    end = cut = 0
     for at, match in starts[:MAX_CANDIDATES]:
         if at < end:
             continue  # inside what was taken already
         if match.re is _COMPACT:
             end, taken = _compact(text, match)
-        else:
+        elif cut < MAX_CUT:
             end, taken = _object(text, at)
+            cut += end == at + 1
+        else:
+            continue
         yield at, taken
 
 
