@@ -6,6 +6,7 @@ import re
 import select
 import shutil
 import subprocess
+import sys
 import time
 
 import pytest
@@ -13,23 +14,15 @@ import pytest
 from kez_cli.complete import answer
 from kez_cli.completion import SHELLS
 from kez_cli.main import NAMES, commands
-from kezd.testing.home_driver import HomeProcess
-from kezd.testing.peer_driver import BESIDE_PYTHON, PeerProcess
+from kezd.testing.peer_driver import BESIDE_PYTHON
+
+HEAVY = {"trio", "asyncio", "msgspec", "nacl", "sqlcipher3", "ssl", "pathlib", "dataclasses", "inspect"}
 
 
 @pytest.fixture(scope="module")
-def alice(tmp_path_factory):
-    """Alice, who knows Bob and Bobby."""
-    directory = tmp_path_factory.mktemp("completion")
-    with (
-        HomeProcess.start(directory / "home", server="kez.test") as home,
-        PeerProcess.running(directory / "alice", home_url=home.url) as alice,
-        PeerProcess.running(directory / "bob", home_url=home.url) as bob,
-    ):
-        for peer, name in ((alice, "alice"), (bob, "bob")):
-            peer.kez("register", name, "--words-file", str(directory / f"{name}.words"))
-        alice.kez("add", "@bob")
-        yield alice
+def alice(pair):
+    """Alice, who knows Bob."""
+    return pair[0]
 
 
 def ask(*words, peer=None, environ=None) -> list[str]:
@@ -107,15 +100,17 @@ def test_names_that_only_the_peer_knows(alice):
     assert ask("backup", "create", "", peer=alice) == ["files"]
 
 
-def test_it_is_quick(alice):
-    """Best of several: the machine has more to do. A Tab may cost 60 ms, beside Python's own start."""
-    ask("send", "@", peer=alice)
-    times = []
-    for _ in range(15):
-        began = time.monotonic()
-        ask("send", "@", peer=alice)
-        times.append(time.monotonic() - began)
-    assert min(times) < 0.06
+def test_a_tab_imports_little(alice):
+    """What a Tab costs is what it imports, beside one call; how long that takes, `bench/` says."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "kez_cli.main", "__complete", "send", "@"],
+        capture_output=True, text=True, timeout=60, check=True, env=alice._environ,
+    )  # fmt: skip
+    assert "@bob" in done.stdout
+    imported = {line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if "|" in line}
+    assert not {name.partition(".")[0] for name in imported} & HEAVY
+    modules = {name for name in imported if name.startswith("kez_cli.")}
+    assert len(modules) < 12, "the command's own module and what it stands on, not all of them"
 
 
 def test_each_value_that_a_command_takes_is_looked_at():

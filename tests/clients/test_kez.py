@@ -20,7 +20,6 @@ import kezd
 from kez_cli.main import build_parser, commands
 from kez_cli.terminal import show
 from kezd.errors import TABLE, Slug
-from kezd.testing.home_driver import HomeProcess
 from kezd.testing.peer_driver import BESIDE_PYTHON, PeerProcess, VaultKind
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "kez-help.txt"
@@ -42,29 +41,6 @@ def kez(*arguments: str, environ: dict[str, str] | None = None, stdin: str = "")
         [str(BESIDE_PYTHON / "kez"), *arguments], capture_output=True, text=True, timeout=60, input=stdin,
         env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1", **(environ or {})}, check=False,
     )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    with HomeProcess.start(tmp_path_factory.mktemp("home"), server="kez.test") as home:
-        yield home
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory, home):
-    """Alice and Bob, registered, contacts of each other."""
-    directory = tmp_path_factory.mktemp("pair")
-    with (
-        PeerProcess.running(directory / "alice", home_url=home.url) as alice,
-        PeerProcess.running(directory / "bob", home_url=home.url) as bob,
-    ):
-        for peer, name in ((alice, "alice"), (bob, "bob")):
-            peer.kez("register", name, "--words-file", str(directory / f"{name}.words"))
-        alice.kez("add", "@bob")
-        bob.kez("add", "@alice")
-        yield alice, bob
-        assert alice.errors() == []
-        assert bob.errors() == []
 
 
 def wait_until(condition, patience: float = 20) -> None:

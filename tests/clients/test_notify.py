@@ -7,29 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from kezd.testing.home_driver import HomeProcess
 from kezd.testing.notification_desktop import NotificationDesktop
-from kezd.testing.peer_driver import BESIDE_PYTHON, PeerProcess
+from kezd.testing.peer_driver import BESIDE_PYTHON
 
 pytestmark = pytest.mark.needs("dbus-daemon")
 KEZ = str(BESIDE_PYTHON / "kez")
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("notify")
-    with (
-        HomeProcess.start(directory / "home", server="kez.test") as home,
-        PeerProcess.running(directory / "alice", home_url=home.url) as alice,
-        PeerProcess.running(directory / "bob", home_url=home.url) as bob,
-    ):
-        for peer, name in ((alice, "alice"), (bob, "bob")):
-            peer.kez("register", name, "--words-file", str(directory / f"{name}.words"))
-        alice.kez("add", "@bob")
-        bob.kez("add", "@alice")
-        yield alice, bob
-        assert alice.errors() == []
-        assert bob.errors() == []
 
 
 @pytest.fixture

@@ -1,13 +1,15 @@
 """`kez report`: nothing of the person is in it, whatever the log, the links and the database hold."""
 
+import os
 import tarfile
 
 import pytest
 
 from kezd.client.redaction import redact_log_line, scrub
 from kezd.testing.home_driver import HomeProcess
-from kezd.testing.peer_driver import PeerProcess
+from kezd.testing.peer_driver import BESIDE_PYTHON, PeerProcess
 from kezd.testing.people import wait_until
+from kezd.testing.terminal import TerminalProcess
 
 TEXT = "meet me at the old mill at nine"
 
@@ -72,6 +74,24 @@ def test_it_shows_what_is_in_it_and_asks_first(tmp_path):
         )
         assert out.stat().st_mode & 0o777 == 0o600
         assert peer.run_kez("report", "--yes", "--out", str(out)).returncode == 6
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "written"),
+    [("", 1, False), ("n", 1, False), ("\x04", 2, False), ("y", 0, True), ("YES", 0, True)],
+)
+def test_what_a_person_types_decides(tmp_path, typed, code, written):
+    environ = {**os.environ, "KEZD_HOME": str(tmp_path / "none"), "NO_COLOR": "1"}
+    target = tmp_path / "report.tar.gz"
+    command = [str(BESIDE_PYTHON / "kez"), "report", "--out", str(target)]
+    terminal = TerminalProcess(command, environ)
+    terminal.wait_for("[y/N]")
+    assert not target.exists(), "it asks first"
+    terminal.type(typed)
+    assert terminal.end() == code
+    assert ("nothing was written" in terminal.seen) is (code == 1)
+    assert target.exists() is written
+    assert "Traceback" not in terminal.seen
 
 
 @pytest.mark.parametrize(

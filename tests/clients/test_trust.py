@@ -14,9 +14,8 @@ import zxingcpp
 
 from kez_cli.code import half_blocks
 from kezd.api import types as t
-from kezd.testing.home_driver import HomeProcess
 from kezd.testing.memory_peer import CONTACT
-from kezd.testing.peer_driver import BESIDE_PYTHON, PeerProcess
+from kezd.testing.peer_driver import BESIDE_PYTHON
 from kezd.testing.rpc_driver import open_rpc
 from kezd.testing.terminal import TerminalProcess
 
@@ -33,23 +32,6 @@ ALARMED = msgspec.structs.replace(
         new_safety_words=["zoo"] * 12,
     ),
 )
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("trust")
-    with (
-        HomeProcess.start(directory / "home", server="kez.test") as home,
-        PeerProcess.running(directory / "alice", home_url=home.url) as alice,
-        PeerProcess.running(directory / "bob", home_url=home.url) as bob,
-    ):
-        for peer, name in ((alice, "alice"), (bob, "bob")):
-            peer.kez("register", name, "--words-file", str(directory / f"{name}.words"))
-        alice.kez("add", "@bob")
-        bob.kez("add", "@alice")
-        yield alice, bob
-        assert alice.errors() == []
-        assert bob.errors() == []
 
 
 def at_a_terminal(peer, *arguments, columns=80, environ=None) -> TerminalProcess:

@@ -5,6 +5,7 @@ import os
 
 from kez_cli.command import Command
 from kez_cli.context import Context, Json, ask_passphrase, read_secret_file
+from kez_cli.default_profile import current_profile
 from kez_cli.new_file import archive_unpacked, opened_new, opened_old, refuse_existing
 from kez_cli.terminal import date, note, show
 from kezd.client.sync import Client
@@ -103,7 +104,9 @@ def _restore(context: Context) -> int:
     if live:
         note("This installation is the live one now. Any other one stops and says why.")
     elif result["state"] == "superseded":
-        note("Nothing is sent or received here until you say so: kez restore --takeover")
+        profile = context.options.profile
+        which = "" if profile == current_profile(os.environ) else f"--profile {profile} "
+        note(f"Nothing is sent or received here until you say so: kez {which}restore --takeover")
     return 0
 
 
