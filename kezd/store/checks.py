@@ -85,7 +85,7 @@ class SeenChain:
 
 def load_seen(tx: Transaction, genesis: PublicKey) -> SeenChain | None:
     """What was seen of a chain."""
-    row = tx.one("SELECT jsonl, handle, url, alarm FROM seen_chains WHERE genesis = ?", (genesis.raw,))
+    row = tx.one("SELECT jsonl, handle, url, alarm FROM seen_chains WHERE genesis = ?", (genesis.primary,))
     return None if row is None else SeenChain(*row)
 
 
@@ -93,7 +93,7 @@ def save_seen(tx: Transaction, genesis: PublicKey, seen: SeenChain) -> None:
     """Keep what was seen."""
     tx.execute(
         "INSERT OR REPLACE INTO seen_chains (genesis, jsonl, handle, url, alarm, seen_at) VALUES (?, ?, ?, ?, ?, ?)",
-        (genesis.raw, seen.jsonl, seen.handle, seen.url, seen.alarm, tx.now),
+        (genesis.primary, seen.jsonl, seen.handle, seen.url, seen.alarm, tx.now),
     )
 
 
@@ -109,4 +109,4 @@ def newest_check(tx: Transaction, subject: str) -> StoredCheck | None:
 
 def forget_seen(tx: Transaction, genesis: PublicKey) -> None:
     """Forget what was seen of a chain, with its alarm."""
-    tx.execute("DELETE FROM seen_chains WHERE genesis = ?", (genesis.raw,))
+    tx.execute("DELETE FROM seen_chains WHERE genesis = ?", (genesis.primary,))

@@ -6,6 +6,7 @@ Not here: looking again. Invariant: a snapshot never changes; following anew mak
 from dataclasses import dataclass
 
 from kezd.kez.keys import PublicKey
+from kezd.kez.nostr_keys import parse_any_primary
 from kezd.store.database import Row, Transaction
 
 
@@ -39,7 +40,7 @@ _SELECT = "SELECT genesis, handle, snapshot, signature, signer, since, broken, d
 
 def _follow(row: Row) -> StoredFollow:
     genesis, handle, snapshot, signature, signer, *rest = row
-    return StoredFollow(PublicKey(genesis), handle, snapshot, signature, PublicKey(signer), *rest)
+    return StoredFollow(parse_any_primary(genesis), handle, snapshot, signature, PublicKey(signer), *rest)
 
 
 def save_follow(tx: Transaction, follow: StoredFollow) -> None:
@@ -48,7 +49,7 @@ def save_follow(tx: Transaction, follow: StoredFollow) -> None:
         "INSERT OR REPLACE INTO follows (genesis, handle, snapshot, signature, signer, since, broken, due_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            follow.genesis.raw,
+            follow.genesis.primary,
             follow.handle,
             follow.snapshot,
             follow.signature,
@@ -62,7 +63,7 @@ def save_follow(tx: Transaction, follow: StoredFollow) -> None:
 
 def load_follow(tx: Transaction, genesis: PublicKey) -> StoredFollow | None:
     """One of them."""
-    row = tx.one(f"{_SELECT} WHERE genesis = ?", (genesis.raw,))
+    row = tx.one(f"{_SELECT} WHERE genesis = ?", (genesis.primary,))
     return None if row is None else _follow(row)
 
 
@@ -73,7 +74,7 @@ def list_follows(tx: Transaction) -> list[StoredFollow]:
 
 def drop_follow(tx: Transaction, genesis: PublicKey) -> bool:
     """Follow no more; whether we did."""
-    return bool(tx.execute("DELETE FROM follows WHERE genesis = ?", (genesis.raw,)).rowcount)
+    return bool(tx.execute("DELETE FROM follows WHERE genesis = ?", (genesis.primary,)).rowcount)
 
 
 def next_follow_due(tx: Transaction) -> StoredFollow | None:

@@ -12,17 +12,18 @@ from hypothesis import strategies as st
 
 import kezd
 from kezd.kez.envelope import EnvelopeKind
-from kezd.kez.errors import EnvelopeError, KeyMaterialError
+from kezd.kez.errors import EnvelopeError, KeyMaterialError, SignatureError
 from kezd.kez.handles import Handle
 from kezd.kez.jcs import canonicalize
 from kezd.kez.keys import Seed, SigningKey, derive_seed
 from kezd.kez.registration import registration_payload
 from kezd.kez.sigchain import event_payload, rotate
-from kezd.kez.signing import BODY_PREFIX, GUEST_PREFIX, ROTATE_PREFIX, SIGNATURE_KINDS, Signer
+from kezd.kez.signing import BODY_PREFIX, FOLLOW_PREFIX, GUEST_PREFIX, ROTATE_PREFIX, SIGNATURE_KINDS, Signer
 
 ROOT = Path(kezd.__file__).parent
 # Rooms that may ask for each use; the words of the table, in paths.
 CALLERS = {
+    "follow_snapshot": ("services/claims/",),
     "rotate_consent": ("services/",),
     "sigchain_event": ("services/",),
     "body_signature": ("kez/sealed.py",),
@@ -179,3 +180,11 @@ def test_a_signer_does_not_show_or_travel(alice):
     for leave in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError):
             leave(alice)
+
+
+def test_a_snapshot_is_signed_under_its_own_prefix():
+    signer = Signer(Seed(b"\x05" * 32))
+    signature = signer.follow_snapshot({"primary": "x", "a": 1})
+    signer.public.verify(FOLLOW_PREFIX + b'{"a":1,"primary":"x"}', signature)
+    with pytest.raises(SignatureError):
+        signer.public.verify(b'{"a":1,"primary":"x"}', signature)

@@ -13,13 +13,17 @@ import trustme
 
 from kezd.daemon.channels import VaultCredentials, open_channels
 from kezd.errors import KezdError, Slug
-from kezd.kez.identifiers import parse_identifier
-from kezd.kez.proofs import encode_json, find_proof
-from kezd.kez.sigchain import decode_jsonl
+from kezd.kez.claims import claim_payload
+from kezd.kez.nostr_keys import NostrSecret
+from kezd.kez.nostr_signing import NostrSigner
+from kezd.kez.proofs import encode_compact, encode_json, find_proof
+from kezd.kez.sigchain import Chain, add, decode_jsonl, event_from_envelope, event_payload, revoke
+from kezd.runtime.clock import SystemClock
 from kezd.runtime.settings import ChannelsSettings
 from kezd.services.claims import Claims, Outside, Profiles, open_claims
 from kezd.services.ports import PublishedProof
 from kezd.store.claims import Step, load_claim
+from kezd.store.follows import list_follows
 from kezd.store.sigchains import load_jsonl
 from kezd.testing.home_driver import HomeProcess
 from kezd.testing.profile_services import CrashError, OpenProfile, ProfileServices
@@ -316,13 +320,13 @@ async def test_a_followed_person_whose_proof_vanishes_raises_the_alarm_once(
             assert shown.followed_since == followed.since
 
             following = bob.graph._following
-            [stored] = await bob.profile.db.read(_follows)
+            [stored] = await bob.profile.db.read(list_follows)
             web.put(HOST, page, "", 503)
             await following.look_again(stored)
             assert (await bob.graph.follows()).items[0].broken is None
             web.put(HOST, page, "", 404)
             for _ in range(2):
-                [stored] = await bob.profile.db.read(_follows)
+                [stored] = await bob.profile.db.read(list_follows)
                 await following.look_again(stored)
             assert (await bob.graph.follows()).items[0].broken == f"{subject} was valid and is not_found"
             assert await bob.news() == ["vanished", "follow_broken"]
@@ -330,12 +334,6 @@ async def test_a_followed_person_whose_proof_vanishes_raises_the_alarm_once(
             assert shown.follow_broken is not None
             await bob.graph.unfollow(f"@{alice.handle}", dry_run=False)
             assert await slug(bob.graph.unfollow(alice.handle, dry_run=False)) is Slug.NOT_FOUND
-
-
-def _follows(tx: Any) -> Any:
-    from kezd.store.follows import list_follows
-
-    return list_follows(tx)
 
 
 async def test_what_is_no_proof_of_theirs(profiles: ProfileServices, home: HomeProcess, web: Web) -> None:
@@ -368,4 +366,37 @@ async def test_what_is_no_proof_of_theirs(profiles: ProfileServices, home: HomeP
             assert await slug(bob.graph.verify("nobody-at-all", fresh=False, report=silent)) is Slug.NOT_FOUND
             broken = await bob.graph.verify("see kez:z1:AAAA", fresh=False, report=silent)
             assert (broken.status, broken.kind) == ("invalid", "proof")
-            assert parse_identifier(subject).system == "web"
+
+
+async def test_a_nostr_primary_has_claims_and_a_chain_of_its_own(
+    profiles: ProfileServices, home: HomeProcess, web: Web
+) -> None:
+    domain = f"n{secrets.token_hex(4)}.example"
+    subject, page = f"web:{domain}", f"/sites/{domain}/.well-known/kez.json"
+    key = NostrSigner(NostrSecret(secrets.token_bytes(32)))
+    url = f"{home.url}/v1/sigchains/nostr/{key.public.npub}"
+    now = int(SystemClock().now())
+    web.put(HOST, page, encode_compact(key.claim(claim_payload(key.public, subject, now))))
+
+    async def extend(bob: Somebody, chain: Chain, op: str, members: dict[str, Any]) -> Chain:
+        event = event_from_envelope(key.sigchain_event(event_payload(chain, op, members, now)))
+        await bob.profile.directory.append_event(url, key.public, event)
+        return chain.append(event)
+
+    with trio.fail_after(TEST_SECONDS):
+        async with somebody(profiles, "bob", settings(web)) as bob:
+            primary = key.public.primary
+            shown = await bob.graph.verify(subject, fresh=False, report=silent)
+            assert (shown.status, shown.primary) == ("valid", primary)
+            assert await slug(bob.graph.show(primary, fresh=False, report=silent)) is Slug.NOT_FOUND
+            chain = await extend(bob, Chain.empty(key.public), "add", add(subject))
+            shown = await bob.graph.verify(primary, fresh=False, report=silent)
+            assert (shown.kind, shown.status, shown.claims[0].subject) == ("person", "valid", subject)
+            followed = await bob.graph.follow(primary, silent, dry_run=False)
+            assert (followed.primary, followed.claims) == (primary, {subject: "valid"})
+            await extend(bob, chain, "revoke", revoke(subject))
+            assert (await bob.graph.verify(subject, fresh=False, report=silent)).status == "revoked"
+            [stored] = await bob.profile.db.read(list_follows)
+            await bob.graph._following.look_again(stored)
+            assert (await bob.graph.follows()).items[0].broken == f"{subject} was valid and is revoked"
+            await bob.graph.unfollow(primary, dry_run=False)

@@ -90,7 +90,8 @@ def parse_record(body: bytes, base: str, server: str) -> HandleRecord:
 
 def chain_of(sigchain_url: str, genesis: PublicKey) -> bool:
     """Whether the URL is the address of that key's chain."""
-    return urlsplit(sigchain_url).path.endswith(f"/v1/sigchains/ed25519/{genesis.hex}")
+    alg, _, key = genesis.primary.partition(":")
+    return urlsplit(sigchain_url).path.endswith(f"/v1/sigchains/{alg}/{key}")
 
 
 def parse_jrd(body: bytes, base: str, subject: str) -> str | None:

@@ -14,9 +14,9 @@ from kezd.api.events import Topic
 from kezd.errors import RequestError, Slug, TrustError
 from kezd.kez.errors import KezError
 from kezd.kez.handles import parse_handle
-from kezd.kez.identifiers import parse_primary
 from kezd.kez.jcs import canonicalize
 from kezd.kez.keys import PublicKey
+from kezd.kez.nostr_keys import parse_any_primary
 from kezd.kez.signing import FOLLOW_PREFIX
 from kezd.kez.timestamps import format_timestamp
 from kezd.kez.verification import Status
@@ -174,8 +174,8 @@ class Following:
 
 def _is_named(follow: StoredFollow, who: str, server: str | None) -> bool:
     try:
-        if who.startswith("ed25519:"):
-            return parse_primary(who) == follow.genesis
+        if ":" in who:
+            return parse_any_primary(who) == follow.genesis
         return str(parse_handle(who, server)) == follow.handle
     except KezError:
         return False

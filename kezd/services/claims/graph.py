@@ -17,6 +17,7 @@ from kezd.kez.errors import IdentifierError, KezError
 from kezd.kez.handles import Handle, parse_server_name
 from kezd.kez.identifiers import Identifier, parse_identifier
 from kezd.kez.keys import PublicKey
+from kezd.kez.nostr_keys import parse_any_primary
 from kezd.kez.proofs import find_proof, find_proofs
 from kezd.kez.verification import Judgement, Status, summarise
 from kezd.runtime.clock import Clock
@@ -67,6 +68,10 @@ class Graph:
             subject = None
         if subject is None or subject.system == "ed25519":
             return await self._verify_person(what, fresh=fresh, report=report)
+        if subject.system == "nostr" and (await self._whose(parse_any_primary(str(subject))))[0] is not None:
+            return await self._verify_person(
+                what, fresh=fresh, report=report
+            )  # a primary with a chain of its own
         return _of_claim("claim", await self.check_subject(subject, fresh=fresh))
 
     async def _verify_person(self, who: str, *, fresh: bool, report: Report) -> t.GraphVerifyResult:
@@ -227,9 +232,7 @@ class Graph:
 
     async def _whose_text(self, primary: str) -> tuple[Person | None, str | None]:
         """Whose primary that is, if anybody's."""
-        if not primary.startswith("ed25519:"):
-            return None, None
-        return await self._whose(PublicKey.from_hex(primary.removeprefix("ed25519:")))
+        return await self._whose(parse_any_primary(primary)) if primary else (None, None)
 
     async def _whose(self, key: PublicKey) -> tuple[Person | None, str | None]:
         """Whose key it is, or why that could not be asked: then nobody knows whether it was revoked."""

@@ -13,8 +13,8 @@ import trio
 from kezd.errors import RequestError, Slug, TrustError, UnavailableError
 from kezd.kez.errors import ForkError, HandleError, KezError, RegistrationError, RollbackError
 from kezd.kez.handles import Handle, parse_handle
-from kezd.kez.identifiers import parse_primary
 from kezd.kez.keys import PRIMARY_PREFIX, PublicKey
+from kezd.kez.nostr_keys import NOSTR_PREFIX, NostrKey, parse_any_primary
 from kezd.kez.registration import verify_registration
 from kezd.kez.sigchain import Chain, compare, decode_jsonl, encode_jsonl
 from kezd.runtime.home_answers import HandleRecord
@@ -72,9 +72,9 @@ class People:
             TrustError: `home_lied`, `chain_invalid`.
         """
         who = who.strip()
-        if who.startswith(PRIMARY_PREFIX):
+        if who.startswith((PRIMARY_PREFIX, NOSTR_PREFIX)):
             try:
-                person = await self.by_key(parse_primary(who))
+                person = await self.by_key(parse_any_primary(who))
             except KezError as error:
                 raise RequestError(Slug.INVALID_ARGUMENT, str(error)) from error
             if person is None:
@@ -112,13 +112,23 @@ class People:
             genesis = own.primary
         known = None if genesis is None else await self._known(genesis)
         if known is None:
-            if own is None or not key.primary.startswith(PRIMARY_PREFIX):
+            if own is None:
                 return None
+            if isinstance(key, NostrKey):
+                return await self._nostr(key, own.handle.server)
             record = await self._home.lookup_primary(own.handle.server, key)
             return None if record is None else await self._from_record(record)
         if known.url is None:
             return await _person(known)
         return await self._asked(known, known.url)
+
+    async def _nostr(self, key: NostrKey, server: str) -> Person | None:
+        """A nostr primary has no handle; our home may keep its chain."""
+        base = (await self._home.info(server)).sigchain_url.rstrip("/")
+        person = await self._asked(
+            _Known(key, None, None, b"", None), f"{base}/v1/sigchains/nostr/{key.npub}"
+        )
+        return person if person.chain.events else None
 
     async def own(self, owner: Owner) -> Person:
         """Ourselves, as our chain stands here."""
@@ -151,7 +161,8 @@ class People:
         jsonl = b"" if fetched is None else fetched.jsonl
         chain, alarm = await trio.to_thread.run_sync(_judge, known.genesis, known.jsonl, jsonl)
         seen = SeenChain(encode_jsonl(chain), known.handle, url, alarm or known.alarm)
-        await self._db.write(lambda tx: save_seen(tx, known.genesis, seen))
+        if chain.events:
+            await self._db.write(lambda tx: save_seen(tx, known.genesis, seen))
         return Person(known.genesis, known.handle, chain, alarm or known.alarm)
 
     async def _known(self, genesis: PublicKey) -> _Known | None:
@@ -161,13 +172,18 @@ class People:
 def _genesis(tx: Transaction, key: PublicKey) -> PublicKey | None:
     if load_seen(tx, key) is not None:
         return key
+    if isinstance(key, NostrKey):
+        return None
     found = find_key(tx, key)
     return None if found is None else found.genesis
 
 
 def _load(tx: Transaction, genesis: PublicKey) -> _Known | None:
     """The longest chain that was seen, as a contact's or otherwise."""
-    seen, contact, jsonl = load_seen(tx, genesis), load_contact(tx, genesis), load_jsonl(tx, genesis)
+    seen = load_seen(tx, genesis)
+    if isinstance(genesis, NostrKey):  # no contact, since it cannot chat
+        return None if seen is None else _Known(genesis, None, seen.url, seen.jsonl, seen.alarm)
+    contact, jsonl = load_contact(tx, genesis), load_jsonl(tx, genesis)
     if seen is None and contact is None:
         return _Known(genesis, None, None, jsonl, None) if jsonl else None
     if contact is None:

@@ -29,7 +29,7 @@ CREATE TABLE checks (
 
 -- The longest chain seen of somebody who is no contact.
 CREATE TABLE seen_chains (
-    genesis BLOB PRIMARY KEY,
+    genesis TEXT PRIMARY KEY,                 -- as a primary: its system matters
     jsonl   BLOB NOT NULL,
     handle  TEXT,
     url     TEXT,
@@ -38,7 +38,7 @@ CREATE TABLE seen_chains (
 ) STRICT;
 
 CREATE TABLE follows (
-    genesis   BLOB PRIMARY KEY,
+    genesis   TEXT PRIMARY KEY,
     handle    TEXT,
     snapshot  BLOB NOT NULL,                  -- JCS
     signature TEXT NOT NULL,
