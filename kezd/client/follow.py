@@ -18,12 +18,14 @@ import trio
 
 from kezd.client.events_sync import AWAY
 from kezd.client.trio_client import Events, TrioClient, open_client
-from kezd.errors import KezdError, UnavailableError
+from kezd.errors import KezdError, Slug, UnavailableError
 
 Json = dict[str, Any]
 
 _Connection = AbstractAsyncContextManager[TrioClient]
 
+PASSES = AWAY | {Slug.LOCKED}
+"""Why there are no events for a while: the daemon is away, or the profile was locked."""
 PAUSE = 0.2
 """Seconds between two looks for a daemon that went away."""
 
@@ -115,11 +117,18 @@ class Follower:
         try:
             async with self._connect() as client:
                 # what it raises would leave the client's block as a group
-                error = await self._listen(client) if client.session["state"] == "open" else None
+                error = await self._wait_and_listen(client)
         except UnavailableError as refused:
             error = refused
-        if error is not None and not (isinstance(error, UnavailableError) and error.slug in AWAY):
+        if error.slug not in PASSES:
             raise error
+
+    async def _wait_and_listen(self, client: TrioClient) -> KezdError:
+        try:
+            await client.wait_open()
+        except KezdError as error:
+            return error
+        return await self._listen(client)
 
     async def _listen(self, client: TrioClient) -> KezdError:
         try:

@@ -19,7 +19,7 @@ import msgspec
 import outcome
 import trio
 
-from kezd.api.events import ENDED, EVENT, LAGGED, STOPPING
+from kezd.api.events import ENDED, EVENT, LAGGED, SESSION_CHANGED, STOPPING
 from kezd.client.calls_trio import Api
 from kezd.client.events_sync import refuse_ended
 from kezd.client.wire import (
@@ -35,7 +35,7 @@ from kezd.client.wire import (
     token_for,
     warn_deprecated,
 )
-from kezd.errors import KezdError, Slug, UnavailableError, error_for
+from kezd.errors import KezdError, RequestError, Slug, UnavailableError, error_for
 
 Json = dict[str, Any]
 Report = Callable[[int, int | None, str, str], None]
@@ -79,10 +79,32 @@ class TrioClient:
         self._to_write = trio.Event()
         self._ended: KezdError | None = None
         self._slots = trio.Semaphore(1)
+        self._said: str | None = None
+        self._changed = trio.Event()
         self.session: Json = {}
         """The answer to `session.initialize`."""
         self.api = Api(self.call)
         """Every method as a typed call: `await client.api.chat.send(to=…, text=…)`."""
+
+    @property
+    def state(self) -> str:
+        """Of the profile, as `session.initialize` and then `session.changed` said it."""
+        state: str = self._said or self.session["state"]
+        return state
+
+    async def wait_open(self) -> None:
+        """Wait until the profile of this connection is open; done at once when it is.
+
+        Raises:
+            UnavailableError: `stopping` or `not_running`, the daemon went away.
+            RequestError: `unknown_profile`, the profile was removed.
+        """
+        while self.state != "open":
+            if self._ended is not None:
+                raise self._ended
+            if self.state == "removed":
+                raise RequestError(Slug.UNKNOWN_PROFILE, "this profile was removed")
+            await self._changed.wait()
 
     async def call(
         self, method: str, *, descriptors: Sequence[int] = (), report: Report | None = None, **params: Any
@@ -274,6 +296,9 @@ class TrioClient:
             warn_deprecated(message["params"])
         elif method == PROGRESS:
             self._told(message["params"])
+        elif method == SESSION_CHANGED:
+            self._said = message["params"]["state"]
+            self._wake_waiting()
         else:
             name = message["params"].get("subscription", "")
             channel = self._subscriptions.get(name)
@@ -293,6 +318,10 @@ class TrioClient:
                 channel.close()
             if method == LAGGED:
                 channel.close()
+
+    def _wake_waiting(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
 
     def _told(self, notice: Json) -> None:
         report, value = self._reports.get(notice["token"]), notice["value"]
@@ -316,6 +345,7 @@ class TrioClient:
         self._waiting.clear()
         for channel in self._subscriptions.values():
             channel.close()
+        self._wake_waiting()
 
 
 class Events:

@@ -102,7 +102,7 @@ class MemoryProfile:
     name = "default"
 
     def __init__(self, log: MemoryLog) -> None:
-        self.state = ProfileState.OPEN
+        self._state = ProfileState.OPEN
         self.listeners: list[Callable[[t.SaidState], None]] = []
         self.log = log
         self.audit = MemoryAudit()
@@ -134,9 +134,27 @@ class MemoryProfile:
         """The log."""
         return self._open().log
 
+    @property
+    def state(self) -> ProfileState:
+        """Where it stands; a test that sets it has it said to whoever listens."""
+        return self._state
+
+    @state.setter
+    def state(self, state: ProfileState) -> None:
+        if state is self._state:
+            return
+        self._state = state
+        said: dict[ProfileState, t.SaidState] = {
+            ProfileState.EMPTY: "empty",
+            ProfileState.LOCKED: "locked",
+            ProfileState.OPEN: "open",
+        }
+        for listener in tuple(self.listeners):
+            listener(said[state])
+
     @contextmanager
     def watch(self, listener: Callable[[t.SaidState], None]) -> Iterator[None]:
-        """Kept in `listeners`, for the test to call."""
+        """Kept in `listeners`."""
         self.listeners.append(listener)
         try:
             yield

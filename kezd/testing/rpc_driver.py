@@ -13,6 +13,7 @@ from typing import Any, assert_never
 
 import trio
 
+from kezd.api.events import SESSION_CHANGED
 from kezd.api.methods import METHODS, Method, Scope
 from kezd.api.notifications import CONFIRMATION
 from kezd.rpc.handlers.table import HANDLERS
@@ -74,9 +75,11 @@ class RawClient:
         return self._last_id
 
     async def call(self, method: str, **params: Any) -> Any:
-        """Write a request, return the next line."""
+        """Write a request, return the next line; what is said of the profile's state is passed over."""
         await self.begin(method, **params)
-        return await self.receive()
+        while (message := await self.receive()).get("method") == SESSION_CHANGED:
+            pass
+        return message
 
     async def answered(self, method: str, **params: Any) -> Any:
         """The same for a call that may want a yes, which this connection gives if it is asked."""

@@ -3,8 +3,11 @@
 import threading
 
 import pytest
+import trio
 
+from kezd.client.follow import follow
 from kezd.client.sync import Client
+from kezd.client.trio_client import open_client
 from kezd.errors import KezdError, Slug
 from kezd.testing.home_driver import HomeProcess
 from kezd.testing.peer_driver import PeerProcess, VaultKind
@@ -111,3 +114,41 @@ def test_a_removed_profile_is_said_to_be(tmp_path, home):
         error = other.over()
         assert error is not None
         assert error.slug in (Slug.STOPPING, Slug.NOT_RUNNING)
+
+
+async def test_under_trio_clients_and_consumers_wait_as_well(tmp_path, home):
+    with PeerProcess.running(tmp_path / "p", home_url=home.url, vault=VaultKind.LOCKED) as peer:
+        secret = tmp_path / "secret"
+        secret.write_text(peer.passphrase)
+        heard = []
+
+        async def consume(task_status=trio.TASK_STATUS_IGNORED):
+            async with follow(["identity"], "bot", path=str(peer.socket)) as events:
+                task_status.started()
+                async for event in events:
+                    heard.append(event["event"]["type"])
+                    await events.ack()
+                    if heard[-1] == "registered":
+                        return
+
+        with trio.fail_after(60):
+            async with open_client(str(peer.socket)) as client, trio.open_nursery() as nursery:
+                assert client.state == "empty"
+                await nursery.start(consume)
+                words = ("--words-file", str(tmp_path / "w"), "--passphrase-file", str(secret))
+                await trio.to_thread.run_sync(peer.kez, "register", "cleo", *words)
+                await client.wait_open()
+                assert client.state == "open"
+                with peer.client() as other:
+                    assert other.session["handle"] == "cleo@kez.test"
+                nursery.cancel_scope.cancel()
+            await trio.to_thread.run_sync(peer.restart)
+            async with open_client(str(peer.socket), token="full") as client:
+                assert client.state == "locked"
+                with trio.move_on_after(0.2) as waited:
+                    await client.wait_open()
+                assert waited.cancelled_caught
+                await client.call("session.unlock", passphrase=peer.passphrase)
+                await client.wait_open()
+            async with open_client(str(peer.socket)) as client:
+                assert client.state == "open"

@@ -66,11 +66,18 @@ def test_answers_and_events_are_as_documented(world: World) -> None:
     for person in (alice, bob, eve):
         for name in ("identity.show", "daemon.version", "daemon.health", "contacts.list", "daemon.doctor"):
             called(person, name)
+    news = alice.peer.client()
+    rows = news.events(["conversation"])
     sent = called(alice, "chat.send", to="@bob", text="hello", idempotency_key="k")["message"]["id"]
     bob.wait_for("@alice", [sent])
     called(bob, "chat.read", contact="@alice")
+    with news:
+        shown = next(rows)
+    assert (shown["seq"], shown["event"]["conversation"]["last"]["id"]) == (0, sent)
+    check(next(row for row in DOCUMENT["x-topics"] if row["name"] == "conversation")["body"], shown["event"])
     alice.wait_states([sent], {"read"})
     called(alice, "chat.history", contact="@bob", limit=10)
+    called(alice, "chat.history", contact="@bob", limit=10, after=0)
     called(alice, "chat.message", id=sent)
     called(alice, "chat.conversations")
     called(alice, "contacts.show", contact="@bob")
@@ -94,6 +101,7 @@ def test_answers_and_events_are_as_documented(world: World) -> None:
         ("message", "received"),
         ("message", "sent"),
         ("message", "state"),
+        ("message", "seen"),
     } <= seen
     assert {("contact", "added"), ("contact", "request"), ("identity", "registered")} <= seen
 
