@@ -252,6 +252,7 @@ class OpenProfile:
                         self._config.chat,
                         restored_at=active.restored_at,
                         retired=self.identity.retired_signers(),
+                        gossip=self.contacts.gossip(self.identity.own_head, self.identity.hear),
                     ) as self._live,
                     trio.open_nursery() as nursery,
                 ):

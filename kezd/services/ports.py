@@ -4,13 +4,14 @@ Each port has a contract suite under `tests/contract/` and at least two implemen
 or stands at the boundary between two services.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from kezd.api.types import CopyVerdict, IdentityResult
 from kezd.kez.envelope import Envelope
 from kezd.kez.handles import Handle
+from kezd.kez.heads import SeenHead
 from kezd.kez.identifiers import Identifier
 from kezd.kez.keys import PublicKey
 from kezd.kez.sigchain import Chain, Event, Head, Members
@@ -110,6 +111,8 @@ class Route:
     device: str
     accepts: tuple[int, ...]
     handle: str | None = None
+    seen: Head | None = None
+    """Of their sigchain, as far as we have verified it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,34 @@ class Report(Protocol):
 
     def __call__(self, done: int, total: int | None, text: str, /) -> None:
         """`done` of `total`, None while unknown, and what is being done."""
+        ...
+
+
+TellOwn = Callable[[PublicKey, SeenHead], None]
+"""Tells the identity what a contact (its genesis) has seen of our own sigchain. Never blocks."""
+
+
+class HeadGossip(Protocol):
+    """Heads of sigchains that peers tell one another (`services.contacts`)."""
+
+    def own_head(self) -> SeenHead | None:
+        """Of our own chain; may be called from any thread."""
+        ...
+
+    def said_to_be(self, tx: Transaction, key: PublicKey, heads: Sequence[SeenHead]) -> PublicKey | None:
+        """The contact whom a key that nobody is known by says that it is, to be looked at soon."""
+        ...
+
+    def heard(self, tx: Transaction, sender: PublicKey, heads: Sequence[SeenHead]) -> list[SeenHead]:
+        """Hold what a contact tells against what is known; what is to be `told` after the commit."""
+        ...
+
+    def told(self, teller: PublicKey, heads: Sequence[SeenHead]) -> None:
+        """After the commit: what `heard` found about our own chain."""
+        ...
+
+    def look(self) -> None:
+        """After the commit: whoever is due is looked at now."""
         ...
 
 

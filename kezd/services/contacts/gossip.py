@@ -17,6 +17,7 @@ from kezd.store.contacts import AlarmKind, Standing, StoredContact, find_key, lo
 from kezd.store.database import Transaction
 from kezd.store.heads import event_hash, forget_told, keep_told, told_head
 
+FINE_MAX = 1024
 OwnHead = Callable[[], SeenHead | None]
 ANOTHER = "the contact itself names another event {seq} of its sigchain than its server shows"
 LESS = "the contact itself has {told} events in its sigchain, its server shows {shown}"
@@ -33,6 +34,9 @@ class Gossip:
         self._own_head = own_head
         self._tell_own = tell_own
         self._look = look
+        self._due = False
+        self._fine: dict[PublicKey, Sequence[SeenHead]] = {}
+        """What contacts told last, where it asked for nothing: the same again is not looked at."""
 
     def own_head(self) -> SeenHead | None:
         """Of our own chain; may be called from any thread."""
@@ -45,6 +49,7 @@ class Gossip:
         for one in heads:
             contact = load_contact(tx, one.genesis)
             if contact is not None and contact.state is not Standing.BLOCKED:
+                self._due = True
                 make_due(tx, contact.genesis)
                 return contact.genesis
         return None
@@ -54,16 +59,20 @@ class Gossip:
 
         Raises the alarm of the contact at once when another event is named at a known place.
         """
+        if self._fine.get(sender) == heads:
+            return []
         contact = load_contact(tx, sender)
         if contact is None or contact.state is not Standing.ACCEPTED:
             return []
         own, _ = self._own()
-        for one in heads:
-            if one.genesis == sender:
-                self._compare(tx, contact, one)
-        return [
-            one for one in heads if one.genesis == own and event_hash(tx, own, one.head.seq) != one.head.hash
-        ]
+        theirs = [self._compare(tx, contact, one) for one in heads if one.genesis == sender]
+        ours = [one for one in heads if one.genesis == own]
+        unknown = [one for one in ours if event_hash(tx, one.genesis, one.head.seq) != one.head.hash]
+        if all(theirs) and not unknown:
+            if len(self._fine) >= FINE_MAX:
+                self._fine.clear()
+            self._fine[sender] = heads
+        return unknown
 
     def told(self, teller: PublicKey, heads: Sequence[SeenHead]) -> None:
         """After the commit: hand over what `heard` found about our own chain."""
@@ -72,15 +81,21 @@ class Gossip:
 
     def look(self) -> None:
         """After the commit: whoever is due is looked at now."""
-        self._look()
+        if self._due:
+            self._due = False
+            self._look()
 
-    def _compare(self, tx: Transaction, contact: StoredContact, one: SeenHead) -> None:
+    def _compare(self, tx: Transaction, contact: StoredContact, one: SeenHead) -> bool:
+        """Whether it is what we know."""
         if one.head.seq > contact.chain_seq:
             if keep_told(tx, contact.genesis, one.head):
+                self._due = True
                 make_due(tx, contact.genesis)
-            return
-        if event_hash(tx, contact.genesis, one.head.seq) != one.head.hash:
-            _alarm(tx, contact, AlarmKind.FORK, ANOTHER.format(seq=one.head.seq), one, self._key())
+            return False
+        if event_hash(tx, contact.genesis, one.head.seq) == one.head.hash:
+            return True
+        _alarm(tx, contact, AlarmKind.FORK, ANOTHER.format(seq=one.head.seq), one, self._key())
+        return False
 
 
 def check_told(tx: Transaction, genesis: PublicKey, own: PublicKey | None) -> None:
