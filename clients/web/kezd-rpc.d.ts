@@ -153,12 +153,140 @@ export interface CancelResult {
   found: boolean;
 }
 
+/** Somebody who says that they are the subject, checked by this peer. */
+export interface Candidate {
+  handle: string | null;
+  primary: string;
+  check: ClaimCheck;
+}
+
 /** One check of `kez doctor`. */
 export interface Check {
   name: string;
   ok: boolean;
   found: string;
   fix?: string;
+}
+
+/** Let kezd publish as an account of ours; the secret is kept in the vault. */
+export interface ClaimAuthorizeParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  system: "ap" | "bluesky" | "github" | "nostr";
+  account: string;
+  /** A GitHub token with `gist`, an app password, a Mastodon token, or `nsec1…`. */
+  secret: string;
+}
+
+/** Whether a claim holds, and how old that knowledge is. */
+export interface ClaimCheck {
+  subject: string;
+  /** The first key of the chain that it was looked for; null when nobody's proof is there. */
+  primary: string | null;
+  status: "expired" | "fork" | "invalid" | "not_found" | "primary_mismatch" | "revoked" | "rollback" | "subject_mismatch" | "unreachable" | "valid";
+  reason: string;
+  evidence?: Evidence | null;
+  /** When it was last judged; null when it never was. */
+  checked_at?: number | null;
+  /** What was found then; differs from `status` while that is `unreachable`. */
+  last_status?: "expired" | "fork" | "invalid" | "not_found" | "primary_mismatch" | "revoked" | "rollback" | "subject_mismatch" | "unreachable" | "valid" | null;
+  last_good_at?: number | null;
+  /** The service wants to be asked again then. */
+  retry_at?: number | null;
+}
+
+/** Sign that we are a subject. */
+export interface ClaimCreateParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  subject: string;
+  /** Seconds that it holds; null for ever. */
+  expires_in_s?: number | null;
+}
+
+/** The signed claim. */
+export interface ClaimCreateResult {
+  claim: ClaimItem;
+  /** Canonical JSON. */
+  envelope: string;
+  encodings: Encodings;
+}
+
+/** A proof was seen, changed or vanished, or a snapshot holds no more. */
+export interface ClaimEvent {
+  type: "changed" | "follow_broken" | "revoked" | "vanished" | "verified";
+  primary: string;
+  subject?: string | null;
+  handle?: string | null;
+  status?: "expired" | "fork" | "invalid" | "not_found" | "primary_mismatch" | "revoked" | "rollback" | "subject_mismatch" | "unreachable" | "valid" | null;
+  reason?: string;
+}
+
+/** Forget the secret of an account. */
+export interface ClaimForgetParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  system: "ap" | "bluesky" | "github" | "nostr";
+  account: string;
+}
+
+/** A claim of ours. */
+export interface ClaimItem {
+  subject: string;
+  primary: string;
+  step: "added" | "published" | "publishing" | "revoked" | "signed" | "verified";
+  created_at?: number | null;
+  expires_at?: number | null;
+  /** Where it is published. */
+  url?: string | null;
+  check?: ClaimCheck | null;
+}
+
+/** Publish a claim, wait until it is seen, then add it to the sigchain. Calling again goes on. */
+export interface ClaimPublishParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  /** Wanted: `$/progress` notifications that carry this token. */
+  progress_token?: string | number | null;
+  subject: string;
+  /** Seconds to wait until the proof is seen. */
+  wait_s?: number;
+}
+
+/** How far it came. */
+export interface ClaimPublishResult {
+  claim: ClaimItem;
+  /** Whether the proof was seen and the sigchain names it. */
+  done: boolean;
+  /** What the person has to publish: a zone-file line, or the content of `/.well-known/kez.json`. */
+  paste?: string | null;
+  paste_where?: string | null;
+  /** What could not be done now, for people; calling again tries it again. */
+  left?: Array<string>;
+}
+
+/** Names a claim of ours. */
+export interface ClaimRef {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  /** Wanted: `$/progress` notifications that carry this token. */
+  progress_token?: string | number | null;
+  subject: string;
+}
+
+/** Claims of ours, by subject. */
+export interface ClaimsResult {
+  items: Array<ClaimItem>;
 }
 
 /** Who calls. */
@@ -335,10 +463,24 @@ export interface Conversation {
   missing: number;
 }
 
+/** A conversation changed: what a list of conversations shows, so that nobody has to fetch it again. */
+export interface ConversationEvent {
+  type: "changed";
+  conversation: Conversation;
+  /** Unread messages of all conversations, as in a snapshot. */
+  unread: number;
+}
+
 /** Threads, latest first. */
 export interface ConversationsResult {
   items: Array<Conversation>;
   next_cursor?: string | null;
+}
+
+/** Accounts that kezd may publish as; never their secrets. */
+export interface CredentialsResult {
+  /** `system:account`. */
+  accounts: Array<string>;
 }
 
 /** A method was called that will go; said once for each method on a connection, before the answer. */
@@ -371,6 +513,15 @@ export interface Done {
 /** A method without parameters. */
 export type Empty = Record<string, never>;
 
+/** One proof, written in four ways. */
+export interface Encodings {
+  json: string;
+  compact: string;
+  markdown: string;
+  /** A line for a zone file. */
+  dns: string;
+}
+
 /** A subscription has ended, and not because its reader was slow. */
 export interface EndedNotice {
   subscription: string;
@@ -391,6 +542,20 @@ export interface EventNotice {
   topic: string;
   /** The body of the topic's events. */
   event: Record<string, unknown>;
+}
+
+/** What a judgement rests on. */
+export interface Evidence {
+  /** The place that decided, for people: a URL, or the name of a record. */
+  where: string;
+  /** The proof as it was there, in compact form. */
+  proof?: string | null;
+  /** Of the proof's canonical JSON. */
+  proof_sha256?: string | null;
+  /** The primary that signed it. */
+  signed_by?: string | null;
+  signed_at?: number | null;
+  expires_at?: number | null;
 }
 
 /** Where to write a person's own data (`path` or `file`): a tar archive, readable and not encrypted. */
@@ -416,6 +581,109 @@ export interface ExportResult {
   contacts: number;
 }
 
+/** Somebody whom we follow. */
+export interface Follow {
+  primary: string;
+  handle: string | null;
+  since: number;
+  chain_seq: number;
+  chain_head: string | null;
+  /** As they were seen then. */
+  claims: Record<string, "expired" | "fork" | "invalid" | "not_found" | "primary_mismatch" | "revoked" | "rollback" | "subject_mismatch" | "unreachable" | "valid">;
+  /** Why the snapshot holds no more; null while it does. */
+  broken?: string | null;
+}
+
+/** Whom to follow: keep a signed snapshot, and be told when it holds no more. */
+export interface FollowParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  who: string;
+  progress_token?: string | number | null;
+}
+
+/** Everybody whom we follow. */
+export interface FollowsResult {
+  items: Array<Follow>;
+}
+
+/** Who is that? */
+export interface GraphFindParams {
+  /** Wanted: `$/progress` notifications that carry this token. */
+  progress_token?: string | number | null;
+  subject: string;
+  /** Whose home server is asked; our own by default. */
+  server?: string | null;
+}
+
+/** Candidates, those that hold first. */
+export interface GraphFindResult {
+  items: Array<Candidate>;
+  /** Who could not be asked. */
+  left?: Array<string>;
+}
+
+/** Somebody with all that they claim. */
+export interface GraphProfile {
+  /** The first key of their chain. */
+  primary: string;
+  /** The key that speaks for them now. */
+  current: string;
+  handle: string | null;
+  chain_seq: number;
+  chain_head: string | null;
+  /** Their sigchain contradicts what was seen before. */
+  alarm?: "fork" | "rollback" | null;
+  /** Why the chain is the one known before: its server could not be asked. */
+  chain_trouble?: string | null;
+  claims: Array<ClaimCheck>;
+  /** Claims beyond the 64 that are shown. */
+  more?: number;
+  followed_since?: number | null;
+  follow_broken?: string | null;
+}
+
+/** Names somebody whom we follow, by handle or primary. */
+export interface GraphRef {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  who: string;
+}
+
+/** Whose profile. */
+export interface GraphShowParams {
+  /** Wanted: `$/progress` notifications that carry this token. */
+  progress_token?: string | number | null;
+  /** A handle or a primary. */
+  who: string;
+  fresh?: boolean;
+}
+
+/** Whom or what to check. */
+export interface GraphVerifyParams {
+  /** Wanted: `$/progress` notifications that carry this token. */
+  progress_token?: string | number | null;
+  /** An identifier, a handle, a primary, or any text with a proof in it. */
+  what: string;
+  /** Look now, whatever is known. */
+  fresh?: boolean;
+}
+
+/** Whether it holds; for a person, all that they claim. */
+export interface GraphVerifyResult {
+  kind: "claim" | "person" | "proof";
+  status: "expired" | "fork" | "invalid" | "not_found" | "primary_mismatch" | "revoked" | "rollback" | "subject_mismatch" | "unreachable" | "valid";
+  reason: string;
+  primary?: string | null;
+  handle?: string | null;
+  /** One for a claim or a proof. */
+  claims?: Array<ClaimCheck>;
+}
+
 /** How the peer is. */
 export interface HealthResult {
   state: string;
@@ -426,11 +694,13 @@ export interface HealthResult {
   dropped: Record<string, number>;
 }
 
-/** Messages of one conversation, newest page first, in order within the page. */
+/** Messages of one conversation, newest page first, in order within the page; or onward from a place. */
 export interface HistoryParams {
   contact: string;
   limit?: number;
   cursor?: string | null;
+  /** Only messages with a greater `position` than this, oldest page first; 0 for all of them. Pages go on with `cursor` beside the same `after`. */
+  after?: number | null;
 }
 
 /** The words at the positions asked for, keyed by position as text. */
@@ -493,7 +763,10 @@ export interface IdentityRestoreParams {
 /** The identity of this profile. */
 export interface IdentityResult {
   state: "active" | "none" | "superseded" | "unconfirmed" | "unregistered";
+  /** The first key of its sigchain, which names it for ever. */
   primary?: string | null;
+  /** The primary that signs now; another one than `primary` after a rotation. */
+  key?: string | null;
   handle?: string | null;
   home_url?: string | null;
   nkey?: string | null;
@@ -502,6 +775,10 @@ export interface IdentityResult {
   registered_at?: number | null;
   /** Why it is superseded. */
   reason?: string | null;
+  /** How far a change of its key has come. */
+  rotation?: "confirmed" | "shown" | null;
+  /** What contradicts our own sigchain: a server that shows others something else, or a second signer. */
+  chain_alarm?: string | null;
 }
 
 /** Show the words again, after a fresh unlock. */
@@ -528,8 +805,12 @@ export interface InitializeResult {
   epoch: string | null;
   profile: string;
   scope: string;
-  /** `empty`, `locked`, or `open`. */
+  /** `empty`, `locked`, or `open`; `session.changed` tells when it becomes another one. */
   state: string;
+  /** Of the identity, qualified; null while the profile is not open or has no handle. */
+  handle?: string | null;
+  /** Genesis primary of the identity; null while the profile is not open or has none. */
+  primary?: string | null;
   limits: Limits;
   capabilities: Array<string>;
 }
@@ -579,7 +860,7 @@ export interface Message {
   arrived_at: number;
   /** Outgoing: queued → accepted → delivered → read, or failed. Incoming: received → seen. */
   state: "accepted" | "delivered" | "failed" | "queued" | "read" | "received" | "seen";
-  /** Slug of why it failed, or why it still waits. */
+  /** Why it failed, or why it still waits: a name of the table of causes. */
   cause?: string | null;
   /** Order inside the conversation, growing. */
   position?: number;
@@ -594,11 +875,18 @@ export interface Message {
 
 /** A message came, was queued, or changed. */
 export interface MessageEvent {
-  /** `request`: a stranger's, whose text is null until the request is accepted; then come `state`s. */
-  type: "missing_filled" | "received" | "request" | "sent" | "state";
-  message: Message;
+  /** `request`: a stranger's, whose text is null until the request is accepted; then come `state`s. `seen`: what a contact wrote was marked as seen, one event for many messages; it has no `message`. */
+  type: "missing_filled" | "received" | "request" | "seen" | "sent" | "state";
+  /** Of every type but `seen`. */
+  message?: Message | null;
   /** Whether a person should be told: true for what is `received` and not dated before a restore. */
   notify?: boolean;
+  /** Of `seen`: genesis primary of who wrote. */
+  contact?: string | null;
+  /** Of `seen`: each incoming message with this position or a smaller one is `seen` now. */
+  up_to?: number | null;
+  /** Of `seen`: how many became it. */
+  marked?: number | null;
 }
 
 /** Names a message. */
@@ -707,6 +995,15 @@ export interface ReportSection {
   text: string;
 }
 
+/** The new words; the same again until they are confirmed. */
+export interface RotateResult {
+  /** The key that will sign. */
+  primary: string;
+  words: Array<string>;
+  /** 1-based positions of the words that `sigchain.rotate_confirm` wants. */
+  ask: Array<number>;
+}
+
 /** Send text. Returns once it is stored and queued; events tell the rest. */
 export interface SendParams {
   /** Remembered for 24 h with the result; 1 to 128 characters. */
@@ -723,6 +1020,209 @@ export interface SendParams {
 /** The message as queued (`message.id` is its id for good). */
 export interface SendResult {
   message: Message;
+}
+
+/** The profile of this connection has another state now. */
+export interface SessionChangedNotice {
+  profile: string;
+  /** `removed`: there is nothing more to ask on this connection. */
+  state: "empty" | "locked" | "open" | "removed";
+}
+
+/** Say in our sigchain that a device is ours. */
+export interface SigchainAddDeviceParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  device: string;
+  name: string;
+  key: string;
+  capabilities?: Array<string>;
+}
+
+/** Say where we are reached, beside what the peer says by itself. */
+export interface SigchainAddEndpointParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  protocol: "iroh" | "nats";
+  /** For `nats`; its inbox is ours. */
+  url?: string | null;
+  /** For `iroh`. */
+  node_id?: string | null;
+}
+
+/** A device that is the identity's. */
+export interface SigchainDevice {
+  device: string;
+  name: string;
+  key: string;
+  capabilities: Array<string>;
+}
+
+/** The person has looked at the alarm about their own sigchain. */
+export interface SigchainDismissParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+}
+
+/** Where the identity is reached. */
+export interface SigchainEndpoint {
+  protocol: "iroh" | "nats";
+  /** The url of a NATS endpoint, the node id of an Iroh one. */
+  id: string;
+  inbox?: string | null;
+  accepts?: Array<number>;
+}
+
+/** One event. */
+export interface SigchainEvent {
+  seq: number;
+  op: string;
+  /** Milliseconds, as signed; decides nothing. */
+  created_at: number;
+  /** In a sentence. */
+  says: string;
+  /** The primary that signed it. */
+  key: string;
+  hash: string;
+}
+
+/** A sigchain as bytes that others can verify. */
+export interface SigchainExportParams {
+  who?: string | null;
+  format?: "bundle" | "jsonl" | "zone";
+  /** For `zone`: the domain whose TXT record it becomes. */
+  domain?: string | null;
+  /** A new file for it; without one it comes as `text`, up to 512 KiB. */
+  path?: string | null;
+}
+
+/** The exported sigchain. */
+export interface SigchainExportResult {
+  genesis: string;
+  head: SigchainHead | null;
+  text?: string | null;
+  path?: string | null;
+}
+
+/** A primary that signs no more. */
+export interface SigchainFormerKey {
+  key: string;
+  /** Milliseconds, as signed. */
+  rotated_at: number;
+}
+
+/** The last event. */
+export interface SigchainHead {
+  seq: number;
+  hash: string;
+}
+
+/** Take in a sigchain that came another way: compared with what is known, longer ones are kept. */
+export interface SigchainImportParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  /** JSONL, a bundle (`kez:zc1:…`) or TXT records. */
+  text?: string | null;
+  path?: string | null;
+}
+
+/** What an imported sigchain was, beside what is known. */
+export interface SigchainImportResult {
+  genesis: string;
+  own: boolean;
+  /** `newer` was kept; `older` is a copy that lags behind. A fork is an error, and an alarm. */
+  verdict: "newer" | "older" | "same";
+  head: SigchainHead | null;
+  /** Events that were known. */
+  known_before: number;
+}
+
+/** Say that we are not reached there any more. */
+export interface SigchainRemoveEndpointParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  protocol: "iroh" | "nats";
+  id: string;
+}
+
+/** A verified sigchain. */
+export interface SigchainResult {
+  genesis: string;
+  /** The primary that signs now. */
+  key: string;
+  handle: string | null;
+  own: boolean;
+  head: SigchainHead | null;
+  events: Array<SigchainEvent>;
+  /** Events before the first one shown. */
+  earlier: number;
+  devices: Array<SigchainDevice>;
+  endpoints: Array<SigchainEndpoint>;
+  subjects: Array<SigchainSubject>;
+  revoked: Array<string>;
+  former_keys: Array<SigchainFormerKey>;
+  /** What stands against it: a fork, a rollback. */
+  alarm?: string | null;
+}
+
+/** Say that a device is ours no more. */
+export interface SigchainRevokeDeviceParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  device: string;
+}
+
+/** Forget a new key that was not confirmed. */
+export interface SigchainRotateCancelParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+}
+
+/** The new words at the positions asked for, keyed by position as text; then the key is changed. */
+export interface SigchainRotateConfirmParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  answers: Record<string, string>;
+}
+
+/** Begin to change the key: its words, to be written on paper; nothing is signed yet. */
+export interface SigchainRotateParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  words?: 12 | 24;
+  /** Words that there are already; they take the place of a key that was shown before. */
+  phrase?: string | null;
+}
+
+/** A sigchain in readable form; the newest events, oldest first. */
+export interface SigchainShowParams {
+  /** A contact's handle or primary; None for our own. */
+  who?: string | null;
+  limit?: number;
+}
+
+/** Another name that the identity says it has. */
+export interface SigchainSubject {
+  subject: string;
+  proof_url?: string | null;
 }
 
 /** A place in the event log. */
@@ -897,6 +1397,32 @@ export interface Methods {
   "chat.conversations": { params: PageParams; result: ConversationsResult };
   /** Mark messages as seen. Scope: chat. */
   "chat.read": { params: ReadParams; result: ReadResult };
+  /** Sign that we are a subject; while such a claim stands, that one. Scope: full. */
+  "claims.create": { params: ClaimCreateParams; result: ClaimCreateResult };
+  /** Keep the credential of an account in the vault, to publish as it. Scope: full. */
+  "claims.authorize": { params: ClaimAuthorizeParams; result: Done };
+  /** Accounts that kezd may publish as. Scope: full. */
+  "claims.credentials": { params: Empty; result: CredentialsResult };
+  /** Forget the credential of an account. Scope: full. */
+  "claims.forget": { params: ClaimForgetParams; result: Done };
+  /** Publish a claim, wait until it is seen, add it to the sigchain; calling again goes on. Scope: full. */
+  "claims.publish": { params: ClaimPublishParams; result: ClaimPublishResult };
+  /** Unpublish a claim where we can, and revoke it in the sigchain. Scope: full. */
+  "claims.remove": { params: ClaimRef; result: ClaimPublishResult };
+  /** Our claims, how far each is, and whether it holds. Scope: read. */
+  "claims.list": { params: Empty; result: ClaimsResult };
+  /** Check an identifier, a handle, a primary, or a text with a proof in it. Scope: chat. */
+  "graph.verify": { params: GraphVerifyParams; result: GraphVerifyResult };
+  /** Somebody with all that they claim, each checked. Scope: chat. */
+  "graph.show": { params: GraphShowParams; result: GraphProfile };
+  /** Who a subject is: candidates, each checked by this peer. Scope: chat. */
+  "graph.find": { params: GraphFindParams; result: GraphFindResult };
+  /** Keep a signed snapshot of somebody, and be told when it holds no more. Scope: full. */
+  "graph.follow": { params: FollowParams; result: Follow };
+  /** Follow somebody no more. Scope: full. */
+  "graph.unfollow": { params: GraphRef; result: Done };
+  /** Everybody whom we follow. Scope: read. */
+  "graph.follows": { params: Empty; result: FollowsResult };
   /** Listen to events: from now on, from a place in the log, as a named consumer, or from a snapshot. Scope: read. */
   "events.subscribe": { params: SubscribeParams; result: SubscribeResult };
   /** Stop listening. Scope: read. */
@@ -921,6 +1447,28 @@ export interface Methods {
   "profiles.create": { params: ProfileCreateParams; result: ProfileItem };
   /** Stop a profile and delete it with everything in it. Scope: full. */
   "profiles.remove": { params: ProfileRemoveParams; result: Done };
+  /** A sigchain in readable form, our own or a contact's. Scope: read. */
+  "sigchain.show": { params: SigchainShowParams; result: SigchainResult };
+  /** A sigchain as JSONL, as a bundle, or as a line of a zone file. Scope: full. */
+  "sigchain.export": { params: SigchainExportParams; result: SigchainExportResult };
+  /** Take in a sigchain that came another way; one that contradicts what is known is an alarm. Scope: full. */
+  "sigchain.import": { params: SigchainImportParams; result: SigchainImportResult };
+  /** Say in our sigchain that a device is ours. Scope: full. */
+  "sigchain.add_device": { params: SigchainAddDeviceParams; result: SigchainHead };
+  /** Say in our sigchain that a device is ours no more. Scope: full. */
+  "sigchain.revoke_device": { params: SigchainRevokeDeviceParams; result: SigchainHead };
+  /** Say in our sigchain where we are reached, too. Scope: full. */
+  "sigchain.add_endpoint": { params: SigchainAddEndpointParams; result: SigchainHead };
+  /** Say in our sigchain where we are not reached any more. Scope: full. */
+  "sigchain.remove_endpoint": { params: SigchainRemoveEndpointParams; result: SigchainHead };
+  /** Begin to change the key: returns the new recovery words; nothing is signed yet. Scope: full. */
+  "sigchain.rotate": { params: SigchainRotateParams; result: RotateResult };
+  /** Prove that the new words were written down; then the key is changed for good. Scope: full. */
+  "sigchain.rotate_confirm": { params: SigchainRotateConfirmParams; result: IdentityResult };
+  /** Forget a new key that was not confirmed. Scope: full. */
+  "sigchain.rotate_cancel": { params: SigchainRotateCancelParams; result: IdentityResult };
+  /** The person has looked at the alarm about their own sigchain. Scope: full. */
+  "sigchain.dismiss_alarm": { params: SigchainDismissParams; result: Done };
   /** Make a token for another program; a full one waits for a confirmation. Scope: full. */
   "tokens.create": { params: TokenCreateParams; result: TokenCreateResult };
   /** The tokens, without their secrets. Scope: full. */
@@ -937,12 +1485,16 @@ export interface Methods {
 
 /** Bodies of events, by topic. */
 export interface Topics {
-  /** Messages: received, sent, and each change of their state. */
+  /** Messages: received, sent, seen, and each change of their state. */
   message: MessageEvent;
+  /** Conversations as they are now: unread counts, the last message, what is missing. */
+  conversation: ConversationEvent;
   /** Contacts, requests of strangers, and alarms about keys. */
   contact: ContactEvent;
   /** The profile's own identity. */
   identity: IdentityEvent;
+  /** Proofs that are seen, change or vanish, and snapshots that hold no more. */
+  claim: ClaimEvent;
   /** Calls that wait for a person's yes. */
   confirmation: ConfirmationEvent;
   /** Links to the network, as their state changes. */
@@ -957,6 +1509,8 @@ export interface Notifications {
   "events.lagged": LaggedNotice;
   /** A subscription has ended: complete, taken over, or forgotten. */
   "events.ended": EndedNotice;
+  /** The profile of this connection was opened, locked, or removed. Sent without a subscription. */
+  "session.changed": SessionChangedNotice;
   /** The daemon stops. */
   "daemon.stopping": StoppingNotice;
   /** A call of this connection waits for a person's yes. */
@@ -996,6 +1550,8 @@ export type ErrorSlug =
   | "cancelled"
   | "forbidden"
   | "confirmation_refused"
+  | "credential_needed"
+  | "credential_refused"
   | "locked"
   | "wrong_passphrase"
   | "passphrase_needed"
@@ -1013,6 +1569,7 @@ export type ErrorSlug =
   | "home_full"
   | "quota"
   | "stopping"
+  | "service_unreachable"
   | "key_changed"
   | "chain_fork"
   | "chain_rollback"

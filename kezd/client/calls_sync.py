@@ -180,6 +180,76 @@ class Chat:
         return cast("s.ReadResult", self._call("chat.read", **params))
 
 
+class Claims:
+    """`claims.*`."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def create(self, **params: Unpack[s.ClaimCreateParams]) -> s.ClaimCreateResult:
+        """Sign that we are a subject; while such a claim stands, that one."""
+        return cast("s.ClaimCreateResult", self._call("claims.create", **params))
+
+    def authorize(self, **params: Unpack[s.ClaimAuthorizeParams]) -> s.Done:
+        """Keep the credential of an account in the vault, to publish as it."""
+        return cast("s.Done", self._call("claims.authorize", **params))
+
+    def credentials(self) -> s.CredentialsResult:
+        """Accounts that kezd may publish as."""
+        return cast("s.CredentialsResult", self._call("claims.credentials"))
+
+    def forget(self, **params: Unpack[s.ClaimForgetParams]) -> s.Done:
+        """Forget the credential of an account."""
+        return cast("s.Done", self._call("claims.forget", **params))
+
+    def publish(self, **params: Unpack[s.ClaimPublishParams]) -> s.ClaimPublishResult:
+        """Publish a claim, wait until it is seen, add it to the sigchain; calling again goes on."""
+        return cast("s.ClaimPublishResult", self._call("claims.publish", **params))
+
+    def remove(self, **params: Unpack[s.ClaimRef]) -> s.ClaimPublishResult:
+        """Unpublish a claim where we can, and revoke it in the sigchain."""
+        return cast("s.ClaimPublishResult", self._call("claims.remove", **params))
+
+    def list(self) -> s.ClaimsResult:
+        """Our claims, how far each is, and whether it holds."""
+        return cast("s.ClaimsResult", self._call("claims.list"))
+
+
+class Graph:
+    """`graph.*`."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def verify(self, **params: Unpack[s.GraphVerifyParams]) -> s.GraphVerifyResult:
+        """Check an identifier, a handle, a primary, or a text with a proof in it."""
+        return cast("s.GraphVerifyResult", self._call("graph.verify", **params))
+
+    def show(self, **params: Unpack[s.GraphShowParams]) -> s.GraphProfile:
+        """Somebody with all that they claim, each checked."""
+        return cast("s.GraphProfile", self._call("graph.show", **params))
+
+    def find(self, **params: Unpack[s.GraphFindParams]) -> s.GraphFindResult:
+        """Who a subject is: candidates, each checked by this peer."""
+        return cast("s.GraphFindResult", self._call("graph.find", **params))
+
+    def follow(self, **params: Unpack[s.FollowParams]) -> s.Follow:
+        """Keep a signed snapshot of somebody, and be told when it holds no more."""
+        return cast("s.Follow", self._call("graph.follow", **params))
+
+    def unfollow(self, **params: Unpack[s.GraphRef]) -> s.Done:
+        """Follow somebody no more."""
+        return cast("s.Done", self._call("graph.unfollow", **params))
+
+    def follows(self) -> s.FollowsResult:
+        """Everybody whom we follow."""
+        return cast("s.FollowsResult", self._call("graph.follows"))
+
+
 class Events:
     """`events.*`."""
 
@@ -272,6 +342,59 @@ class Profiles:
         return cast("s.Done", self._call("profiles.remove", **params))
 
 
+class Sigchain:
+    """`sigchain.*`."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def show(self, **params: Unpack[s.SigchainShowParams]) -> s.SigchainResult:
+        """A sigchain in readable form, our own or a contact's."""
+        return cast("s.SigchainResult", self._call("sigchain.show", **params))
+
+    def export(self, **params: Unpack[s.SigchainExportParams]) -> s.SigchainExportResult:
+        """A sigchain as JSONL, as a bundle, or as a line of a zone file."""
+        return cast("s.SigchainExportResult", self._call("sigchain.export", **params))
+
+    def import_(self, **params: Unpack[s.SigchainImportParams]) -> s.SigchainImportResult:
+        """Take in a sigchain that came another way; one that contradicts what is known is an alarm."""
+        return cast("s.SigchainImportResult", self._call("sigchain.import", **params))
+
+    def add_device(self, **params: Unpack[s.SigchainAddDeviceParams]) -> s.SigchainHead:
+        """Say in our sigchain that a device is ours."""
+        return cast("s.SigchainHead", self._call("sigchain.add_device", **params))
+
+    def revoke_device(self, **params: Unpack[s.SigchainRevokeDeviceParams]) -> s.SigchainHead:
+        """Say in our sigchain that a device is ours no more."""
+        return cast("s.SigchainHead", self._call("sigchain.revoke_device", **params))
+
+    def add_endpoint(self, **params: Unpack[s.SigchainAddEndpointParams]) -> s.SigchainHead:
+        """Say in our sigchain where we are reached, too."""
+        return cast("s.SigchainHead", self._call("sigchain.add_endpoint", **params))
+
+    def remove_endpoint(self, **params: Unpack[s.SigchainRemoveEndpointParams]) -> s.SigchainHead:
+        """Say in our sigchain where we are not reached any more."""
+        return cast("s.SigchainHead", self._call("sigchain.remove_endpoint", **params))
+
+    def rotate(self, **params: Unpack[s.SigchainRotateParams]) -> s.RotateResult:
+        """Begin to change the key: returns the new recovery words; nothing is signed yet."""
+        return cast("s.RotateResult", self._call("sigchain.rotate", **params))
+
+    def rotate_confirm(self, **params: Unpack[s.SigchainRotateConfirmParams]) -> s.IdentityResult:
+        """Prove that the new words were written down; then the key is changed for good."""
+        return cast("s.IdentityResult", self._call("sigchain.rotate_confirm", **params))
+
+    def rotate_cancel(self, **params: Unpack[s.SigchainRotateCancelParams]) -> s.IdentityResult:
+        """Forget a new key that was not confirmed."""
+        return cast("s.IdentityResult", self._call("sigchain.rotate_cancel", **params))
+
+    def dismiss_alarm(self, **params: Unpack[s.SigchainDismissParams]) -> s.Done:
+        """The person has looked at the alarm about their own sigchain."""
+        return cast("s.Done", self._call("sigchain.dismiss_alarm", **params))
+
+
 class Tokens:
     """`tokens.*`."""
 
@@ -333,10 +456,13 @@ class Api:
         self.identity = Identity(call)
         self.contacts = Contacts(call)
         self.chat = Chat(call)
+        self.claims = Claims(call)
+        self.graph = Graph(call)
         self.events = Events(call)
         self.backup = Backup(call)
         self.export = Export(call)
         self.profiles = Profiles(call)
+        self.sigchain = Sigchain(call)
         self.tokens = Tokens(call)
         self.confirmations = Confirmations(call)
         self.audit = Audit(call)

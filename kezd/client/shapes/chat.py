@@ -24,7 +24,7 @@ class Message(TypedDict):
     state: Literal["accepted", "delivered", "failed", "queued", "read", "received", "seen"]
     """Outgoing: queued → accepted → delivered → read, or failed. Incoming: received → seen."""
     cause: NotRequired[str | None]
-    """Slug of why it failed, or why it still waits."""
+    """Why it failed, or why it still waits: a name of the table of causes."""
     position: NotRequired[int]
     """Order inside the conversation, growing."""
     request: NotRequired[bool]
@@ -56,11 +56,13 @@ class ConversationsResult(TypedDict):
 
 
 class HistoryParams(TypedDict):
-    """Messages of one conversation, newest page first, in order within the page."""
+    """Messages of one conversation, newest page first, in order within the page; or onward from a place."""
 
     contact: str
     limit: NotRequired[int]
     cursor: NotRequired[str | None]
+    after: NotRequired[int | None]
+    """Only messages with a greater `position` than this, oldest page first; 0 for all of them. Pages go on with `cursor` beside the same `after`."""
 
 
 class MessageRef(TypedDict):

@@ -67,6 +67,9 @@ class IdentityResult(TypedDict):
 
     state: Literal["active", "none", "superseded", "unconfirmed", "unregistered"]
     primary: NotRequired[str | None]
+    """The first key of its sigchain, which names it for ever."""
+    key: NotRequired[str | None]
+    """The primary that signs now; another one than `primary` after a rotation."""
     handle: NotRequired[str | None]
     home_url: NotRequired[str | None]
     nkey: NotRequired[str | None]
@@ -75,6 +78,10 @@ class IdentityResult(TypedDict):
     registered_at: NotRequired[int | None]
     reason: NotRequired[str | None]
     """Why it is superseded."""
+    rotation: NotRequired[Literal["confirmed", "shown"] | None]
+    """How far a change of its key has come."""
+    chain_alarm: NotRequired[str | None]
+    """What contradicts our own sigchain: a server that shows others something else, or a second signer."""
 
 
 class IdentityWordsParams(TypedDict):

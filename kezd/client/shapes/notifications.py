@@ -5,7 +5,7 @@ Made from the table of methods by `make contract ANNOUNCE=1`: do not edit.
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from kezd.client.shapes.chat import Message
+from kezd.client.shapes.chat import Conversation, Message
 from kezd.client.shapes.contacts import Contact
 from kezd.client.shapes.daemon import LinkHealth
 from kezd.client.shapes.identity import IdentityResult
@@ -16,6 +16,15 @@ class ContactEvent(TypedDict):
 
     type: Literal["added", "alarm", "changed", "decided", "request"]
     contact: Contact
+
+
+class ConversationEvent(TypedDict):
+    """A conversation changed: what a list of conversations shows, so that nobody has to fetch it again."""
+
+    type: Literal["changed"]
+    conversation: Conversation
+    unread: int
+    """Unread messages of all conversations, as in a snapshot."""
 
 
 class DeprecatedNotice(TypedDict):
@@ -64,11 +73,18 @@ class LinkEvent(TypedDict):
 class MessageEvent(TypedDict):
     """A message came, was queued, or changed."""
 
-    type: Literal["missing_filled", "received", "request", "sent", "state"]
-    """`request`: a stranger's, whose text is null until the request is accepted; then come `state`s."""
-    message: Message
+    type: Literal["missing_filled", "received", "request", "seen", "sent", "state"]
+    """`request`: a stranger's, whose text is null until the request is accepted; then come `state`s. `seen`: what a contact wrote was marked as seen, one event for many messages; it has no `message`."""
+    message: NotRequired[Message | None]
+    """Of every type but `seen`."""
     notify: NotRequired[bool]
     """Whether a person should be told: true for what is `received` and not dated before a restore."""
+    contact: NotRequired[str | None]
+    """Of `seen`: genesis primary of who wrote."""
+    up_to: NotRequired[int | None]
+    """Of `seen`: each incoming message with this position or a smaller one is `seen` now."""
+    marked: NotRequired[int | None]
+    """Of `seen`: how many became it."""
 
 
 class ProgressValue(TypedDict):
@@ -88,3 +104,11 @@ class ProgressNotice(TypedDict):
 
     token: str | int
     value: ProgressValue
+
+
+class SessionChangedNotice(TypedDict):
+    """The profile of this connection has another state now."""
+
+    profile: str
+    state: Literal["empty", "locked", "open", "removed"]
+    """`removed`: there is nothing more to ask on this connection."""

@@ -72,7 +72,11 @@ class InitializeResult(TypedDict):
     profile: str
     scope: str
     state: str
-    """`empty`, `locked`, or `open`."""
+    """`empty`, `locked`, or `open`; `session.changed` tells when it becomes another one."""
+    handle: NotRequired[str | None]
+    """Of the identity, qualified; null while the profile is not open or has no handle."""
+    primary: NotRequired[str | None]
+    """Genesis primary of the identity; null while the profile is not open or has none."""
     limits: Limits
     capabilities: list[str]
 
