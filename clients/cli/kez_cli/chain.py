@@ -171,47 +171,7 @@ def _import(context: Context) -> int:
     return 0
 
 
-def _check(context: Context) -> int:
-    options = context.options
-    params: Json = {**_who(context), "source": options.source}
-    if options.at:
-        params["at"] = options.at
-    with context.connect() as client:
-        context.terminal.progress(0, None, "reading the mirror")
-        result = client.call("sigchain.check", **params)
-    context.terminal.end_progress()
-    if context.json:
-        context.print_json(result)
-        return 0
-    told = {
-        "same": "the same as what is known",
-        "newer": "newer than what was known",
-        "older": "an older copy",
-    }
-    verdict = told.get(result["verdict"], plain(result["verdict"]))
-    context.terminal.line(f"What {options.source} shows is {verdict}.")
-    return 0
-
-
 # --- writing -----------------------------------------------------------------------------
-
-
-def _publish(context: Context) -> int:
-    options = context.options
-    params: Json = {"to": options.to}
-    if options.path:
-        params["path"] = os.path.abspath(options.path)  # noqa: PTH100 - as above
-    if options.account:
-        params["account"] = options.account
-    with context.connect() as client:
-        result = context.confirmed_call(client, "sigchain.publish", **params)
-    if context.json:
-        context.print_json(result)
-    else:
-        context.terminal.line(
-            f"{result['head']['seq']} events are at {plain(result['where'])}, read back from there."
-        )
-    return 0
 
 
 def _rotate(context: Context) -> int:
@@ -268,6 +228,16 @@ def _revoke_device(context: Context) -> int:
     return _write(context, "sigchain.revoke_device", "is yours no more", device=context.options.device)
 
 
+def _dismiss_alarm(context: Context) -> int:
+    with context.connect() as client:
+        result = client.call("sigchain.dismiss_alarm")
+    if context.json:
+        context.print_json(result)
+    else:
+        context.terminal.line("The alarm about your own sigchain is put away.")
+    return 0
+
+
 def _write(context: Context, method: str, done: str, **params: object) -> int:
     with context.connect() as client:
         result = context.confirmed_call(client, method, **params)
@@ -292,18 +262,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     for one in (check, shown):
         one.add_argument("--limit", type=_rows, default=SHOWN, metavar="N", help=f"events (default: {SHOWN})")
     export = verb("export", _export, "write a sigchain as others can verify it")
-    mirror = verb("check", _check, "read a sigchain from a mirror, and compare")
-    for one in (shown, export, mirror):
+    for one in (shown, export):
         one.add_argument("who", nargs="?", metavar="HANDLE", help="whose (none: your own)")
     export.add_argument(
         "--format", choices=("jsonl", "bundle", "zone"), default="jsonl", help="default: jsonl"
     )
     export.add_argument("--domain", metavar="DOMAIN", help="for zone: whose record it becomes")
     export.add_argument("--out", metavar="FILE", help="a new file for it (none: print it)")
-    mirror.add_argument(
-        "--source", choices=("server", "web", "dns", "nostr"), default="server", help="which kind"
-    )
-    mirror.add_argument("--at", metavar="WHERE", help="the domain, or the npub")
     verb("import", _import, "take in a sigchain that came another way").add_argument(
         "file", metavar="FILE", help="JSONL, a bundle, or TXT records (-: stdin)"
     )
@@ -316,12 +281,6 @@ def _writing(verb: Callable[[str, Run, str], argparse.ArgumentParser]) -> None:
     add.set_defaults(wait=None)
     for one in (add, revoke):
         one.add_argument("subject", help="github:alice")
-    publish = verb("publish", _publish, "put your sigchain where others find it")
-    publish.add_argument(
-        "--to", choices=("server", "file", "nostr"), default="server", help="default: server"
-    )
-    publish.add_argument("--path", metavar="PATH", help="for file: …/.well-known/kez-sigchain.jsonl")
-    publish.add_argument("--account", metavar="NPUB", help="for nostr: whose secret publishes it")
     rotate = verb("rotate", _rotate, "change your key; contacts follow the new one by themselves")
     rotate.add_argument(
         "--words", type=int, choices=(12, 24), default=24, help="new recovery words (default: 24)"
@@ -335,7 +294,8 @@ def _writing(verb: Callable[[str, Run, str], argparse.ArgumentParser]) -> None:
     device.add_argument("--may", action="append", metavar="WORD", help="what it may do; may be repeated")
     gone = verb("revoke-device", _revoke_device, "say that a device is yours no more")
     gone.add_argument("device", metavar="ID", help="as kez sigchain show names it")
-    for one in (add, revoke, publish, rotate, device, gone):
+    verb("dismiss-alarm", _dismiss_alarm, "say that you have looked at the alarm about your own sigchain")
+    for one in (add, revoke, rotate, device, gone):
         add_yes(one)
 
 

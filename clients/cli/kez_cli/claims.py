@@ -10,7 +10,7 @@ from kez_cli.command import Command, Verbs, add_yes, duration
 from kez_cli.context import Context, Json, read_secret_file, read_stdin, write_new_secret_file
 from kez_cli.own_keys import read_secret
 from kez_cli.states import Row, row_of, table
-from kez_cli.terminal import date, note, now, plain
+from kez_cli.terminal import date, note, now, plain, show
 from kezd.client.offline import ENCODINGS, make_claim
 from kezd.errors import RequestError, Slug
 
@@ -109,7 +109,14 @@ def add_claim(context: Context) -> int:
     if options.wait is not None:
         params["wait_s"] = options.wait
     with context.connect() as client:
-        result = context.long_call(client, "claims.publish", **params)
+        try:
+            result = context.long_call(client, "claims.publish", **params)
+        except RequestError as error:
+            if error.slug is not Slug.NOT_FOUND:
+                raise
+            # Nothing is signed yet: who wants it published wants it signed, and is asked for both.
+            context.confirmed_call(client, "claims.create", subject=options.subject)
+            result = context.long_call(client, "claims.publish", **params)
     return _told(context, result, "is published, seen, and in your sigchain.")
 
 
@@ -131,7 +138,7 @@ def _told(context: Context, result: Json, done: str) -> int:
         terminal.line(f"{terminal.strong(subject)} {done}")
     if result.get("paste"):
         note(f"Publish this at {plain(result.get('paste_where') or '')}, then give the same command again:")
-        terminal.line(plain(result["paste"]))
+        terminal.line(show(result["paste"], lines=True).rstrip("\n"))
     elif not result["done"]:
         terminal.line(f"{terminal.strong(subject)} {terminal.doubtful('is not done')}")
     for text in result.get("left", []):

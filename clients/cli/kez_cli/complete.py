@@ -51,6 +51,14 @@ SPECIAL = {
     ("token create", "for_profile"): "profiles",
     ("confirm", "allow"): "confirmations",
     ("confirm", "refuse"): "confirmations",
+    ("verify", "what"): "checkable",
+    ("claim publish", "subject"): "claims",
+    ("claim remove", "subject"): "claims",
+    ("sigchain add", "subject"): "claims",
+    ("sigchain revoke", "subject"): "claims",
+    ("claim authorize", "account"): "claims",
+    ("claim forget", "account"): "credentials",
+    ("unfollow", "who"): "follows",
 }
 """Values whose name would mislead, by command and argument."""
 
@@ -211,6 +219,28 @@ def _confirmations(client: Client, _: str) -> Found:
         yield show(row["id"]), show(row["summary"])
 
 
+def _claims(client: Client, _: str) -> Found:
+    for row in client.call("claims.list")["items"]:
+        yield show(row["subject"]), show(row["step"])
+
+
+def _credentials(client: Client, _: str) -> Found:
+    for name in client.call("claims.credentials")["accounts"]:
+        yield show(name), ""
+
+
+def _follows(client: Client, _: str) -> Found:
+    for row in client.call("graph.follows")["items"]:
+        name = "@" + show(row["handle"]) if row["handle"] else row["primary"]
+        yield name, "changed" if row["broken"] else ""
+
+
+def _checkable(client: Client, current: str) -> Found:
+    yield "file", "look through a file, without kezd"
+    yield from _contacts(client, current)
+    yield from _claims(client, current)
+
+
 def _topics() -> Found:
     from kez_cli.main import commands
     from kez_cli.topics import TOPICS
@@ -228,4 +258,8 @@ SOURCES: dict[str, Callable[[Client, str], Found]] = {
     "tokens": _tokens,
     "consumers": _consumers,
     "confirmations": _confirmations,
+    "claims": _claims,
+    "credentials": _credentials,
+    "follows": _follows,
+    "checkable": _checkable,
 }

@@ -5,7 +5,7 @@ Not here: contacts (`people`), which is whom one writes to. Everything is checke
 
 import argparse
 
-from kez_cli.command import Command, no_arguments
+from kez_cli.command import Command, add_yes, no_arguments
 from kez_cli.context import Context, Json
 from kez_cli.states import Row, exit_code, row_of, table
 from kez_cli.terminal import age, date, note, now, plain
@@ -166,6 +166,11 @@ def _who(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("who", metavar="HANDLE", help="@alice, or a primary")
 
 
+def _follow(parser: argparse.ArgumentParser) -> None:
+    _who(parser)
+    add_yes(parser)
+
+
 COMMANDS = (
     Command(
         "id",
@@ -186,7 +191,7 @@ COMMANDS = (
         follow,
         "keep a signed picture of somebody, and be told when it holds no more",
         "  kez follow @alice",
-        _who,
+        _follow,
     ),
     Command("unfollow", unfollow, "follow somebody no longer", "  kez unfollow @alice", _who),
     Command(
