@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kezd.daemon.channels import open_channels
+from kezd.daemon.mirrors import open_mirrors
 from kezd.kez.keys import PublicKey
 from kezd.kez.signing import Signer
 from kezd.net.home.client import HomeClient
@@ -19,7 +20,7 @@ from kezd.net.nats.transport import NatsTransport
 from kezd.runtime.bus import Bus
 from kezd.runtime.clock import Clock, SystemClock
 from kezd.runtime.settings import ChannelsSettings
-from kezd.services.ports import Channels, HomeDirectory, MessageTransport, Publishers
+from kezd.services.ports import ChainMirrors, Channels, HomeDirectory, MessageTransport, Publishers
 from kezd.store.database import Database
 
 
@@ -47,6 +48,7 @@ async def open_nats(
 OpenDatabase = Callable[[Path, bytes, Clock, Bus], AbstractAsyncContextManager[Database]]
 OpenHome = Callable[..., AbstractAsyncContextManager[HomeDirectory]]
 OpenChannels = Callable[[ChannelsSettings, str], AbstractAsyncContextManager[tuple[Channels, Publishers]]]
+OpenMirrors = Callable[[ChannelsSettings, str], AbstractAsyncContextManager[ChainMirrors]]
 OpenTransport = Callable[..., AbstractAsyncContextManager[MessageTransport]]
 
 
@@ -58,4 +60,5 @@ class Adapters:
     open_home: OpenHome = HomeClient.open
     open_transport: OpenTransport = open_nats
     open_channels: OpenChannels = open_channels
+    open_mirrors: OpenMirrors = open_mirrors
     clock: Clock = field(default_factory=SystemClock)

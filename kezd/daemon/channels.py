@@ -90,7 +90,7 @@ def _own_hosts(settings: ChannelsSettings) -> frozenset[str]:
     return frozenset(host for host in hosts if re.fullmatch(r"[a-z0-9.-]+", host))
 
 
-async def _asked(call: Awaitable[T]) -> T:
+async def asked(call: Awaitable[T]) -> T:
     """What a service said, or an error that a caller can be told."""
     try:
         return await call
@@ -120,7 +120,7 @@ class NetChannels:
         """See `Channels`."""
         if subject.system not in self._made:
             self._made[subject.system] = await self._make(subject.system)
-        return await _asked(self._made[subject.system].look(subject))
+        return await asked(self._made[subject.system].look(subject))
 
     async def _make(self, system: str) -> Channel:
         settings = self._web.settings
@@ -132,13 +132,13 @@ class NetChannels:
         makers: dict[str, Callable[[], Channel]] = {
             "github": lambda: GitHubChannel(fetcher, settings.github_api, settings.github_raw),
             "bluesky": lambda: BlueskyChannel(fetcher, settings.bluesky_appview),
-            "ap": lambda: ActivityPubChannel(fetcher, _base(settings.ap_base, "ap_base", "host")),
-            "web": lambda: WebChannel(fetcher, _base(settings.web_base, "web_base", "domain")),
+            "ap": lambda: ActivityPubChannel(fetcher, base_url(settings.ap_base, "ap_base", "host")),
+            "web": lambda: WebChannel(fetcher, base_url(settings.web_base, "web_base", "domain")),
         }
         return makers[system]()
 
 
-def _base(base: str, name: str, placeholder: str) -> str:
+def base_url(base: str, name: str, placeholder: str) -> str:
     """A URL with at most that placeholder.
 
     Raises:
@@ -168,34 +168,35 @@ class NetPublishers:
         """See `Publishers`."""
         publisher = await self._make(subject, secret)
         if again and isinstance(publisher, GitHubPublisher):
-            found = await _asked(publisher.find(subject, claim))
+            found = await asked(publisher.find(subject, claim))
             if found is not None:
                 return PublishedProof(found.url, found.handle)
-        done = await _asked(publisher.publish(subject, claim, now))
+        done = await asked(publisher.publish(subject, claim, now))
         return PublishedProof(done.url, done.handle)
 
     async def remove(self, subject: Identifier, published: PublishedProof, secret: str) -> None:
         """See `Publishers`."""
         publisher = await self._make(subject, secret)
-        await _asked(publisher.remove(Published(published.url, published.handle)))
+        await asked(publisher.remove(Published(published.url, published.handle)))
 
     async def _make(self, subject: Identifier, secret: str) -> Publisher:
         settings = self._web.settings
         match subject.system:
             case "nostr":
-                return NostrPublisher(settings.nostr_relays, _nostr(secret))
+                return NostrPublisher(settings.nostr_relays, nostr_signer(secret))
             case "github":
                 return GitHubPublisher(await self._web.fetcher(), secret, settings.github_api)
             case "bluesky":
                 return BlueskyPublisher(await self._web.fetcher(), secret, ABOUT, settings.bluesky_pds)
             case "ap":
-                host, base = subject.value.partition("@")[2], _base(settings.ap_base, "ap_base", "host")
+                host, base = subject.value.partition("@")[2], base_url(settings.ap_base, "ap_base", "host")
                 return MastodonPublisher(await self._web.fetcher(), secret, host, base)
             case system:
                 raise RequestError(Slug.INVALID_ARGUMENT, f"nothing is published at {system}")
 
 
-def _nostr(secret: str) -> NostrSigner:
+def nostr_signer(secret: str) -> NostrSigner:
+    """The key behind a credential. `AccessError(CREDENTIAL_REFUSED)`."""
     try:
         return NostrSigner(NostrSecret.from_nsec(secret))
     except KezError:

@@ -106,6 +106,7 @@ class OpenProfile:
         contacts: Contacts,
         claims: Claims,
         graph: Profiles,
+        sigchains: Sigchains,
         config: Config,
         adapters: Adapters,
     ) -> None:
@@ -115,7 +116,7 @@ class OpenProfile:
         self.home = home
         self.identity = identity
         self.contacts = contacts
-        self.sigchains = Sigchains(db, identity, contacts)
+        self.sigchains = sigchains
         self._config = config
         self._adapters = adapters
         self._silent = SilentChat(db, contacts, identity, self._wait_live)
@@ -160,6 +161,7 @@ class OpenProfile:
                     key=lambda: identity.key,
                 ) as contacts,
                 adapters.open_channels(config.channels, version) as (channels, publishers),
+                adapters.open_mirrors(config.channels, version) as mirrors,
                 open_claims(
                     db,
                     home,
@@ -171,7 +173,8 @@ class OpenProfile:
                 ) as (claims, graph),
                 trio.open_nursery() as nursery,
             ):
-                self = cls(db, home, identity, contacts, claims, graph, config, adapters)
+                sigchains = Sigchains(db, identity, contacts, mirrors, VaultCredentials(vault), clock)
+                self = cls(db, home, identity, contacts, claims, graph, sigchains, config, adapters)
                 nursery.start_soon(self._serve_active)
                 nursery.start_soon(self._keep_house)
                 nursery.start_soon(self._tell_news)

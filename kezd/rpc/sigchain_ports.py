@@ -28,6 +28,14 @@ class SigchainCalls(Protocol):
         """A NATS endpoint with our own inbox."""
         ...
 
+    async def publish(self, params: t.SigchainPublishParams) -> t.SigchainCopyResult:
+        """Put it somewhere, and read it back."""
+        ...
+
+    async def check(self, params: t.SigchainCheckParams) -> t.SigchainCopyResult:
+        """Read a copy, and compare it."""
+        ...
+
     async def dismiss(self) -> t.Done:
         """The alarm about our own chain was seen."""
         ...

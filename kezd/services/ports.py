@@ -6,7 +6,7 @@ or stands at the boundary between two services.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from kezd.api.types import CopyVerdict, IdentityResult
 from kezd.kez.envelope import Envelope
@@ -317,6 +317,31 @@ class ChainKeeper(Protocol):
         ...
 
 
+MirrorSource = Literal["web", "dns", "nostr"]
+
+
+class ChainMirrors(Protocol):
+    """Copies of sigchains elsewhere than at their server."""
+
+    async def fetch(self, source: MirrorSource, at: str) -> list[str]:
+        """What is there that may be a sigchain; `at` is a domain or an npub.
+
+        Raises:
+            UnavailableError: `service_unreachable`, `rate_limited`.
+            RequestError: `invalid_argument`.
+        """
+        ...
+
+    async def publish_nostr(self, bundle: str, secret: str, now: int) -> tuple[str, str]:
+        """Publish at the configured relays (kind 30078); the npub, and where it is.
+
+        Raises:
+            AccessError: `credential_refused`.
+            UnavailableError: `service_unreachable`; it may have been done.
+        """
+        ...
+
+
 class OwnSigchain(ChainWriter, ChainKeeper, Protocol):
     """Our own sigchain (`services.identity`)."""
 
@@ -327,6 +352,15 @@ class OwnSigchain(ChainWriter, ChainKeeper, Protocol):
 
     async def show(self) -> IdentityResult:
         """The identity as it is now."""
+        ...
+
+    async def republish(self) -> Chain:
+        """Bring our chain and its server together, then read it back from there.
+
+        Raises:
+            UnavailableError: `home_unreachable` and its like.
+            TrustError: `chain_fork`, `chain_rollback`, `chain_invalid`, `home_lied`.
+        """
         ...
 
     async def dismiss_alarm(self) -> None:

@@ -50,6 +50,14 @@ class MemorySigchains:
         """Remembered."""
         return await self.append("add_endpoint", {"url": url})
 
+    async def publish(self, params: t.SigchainPublishParams) -> t.SigchainCopyResult:
+        """There."""
+        return t.SigchainCopyResult(where=params.to, verdict="same", head=HEAD)
+
+    async def check(self, params: t.SigchainCheckParams) -> t.SigchainCopyResult:
+        """There."""
+        return t.SigchainCopyResult(where=params.at, verdict="same", head=HEAD)
+
     async def dismiss(self) -> t.Done:
         """Seen."""
         return t.Done()

@@ -43,6 +43,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "sigchain.revoke_device": {"device": "1"},
     "sigchain.add_endpoint": {"protocol": "nats", "url": "nats://kez.test"},
     "sigchain.remove_endpoint": {"protocol": "nats", "id": "nats://kez.test"},
+    "sigchain.check": {"source": "web", "at": "alice.test"},
     "sigchain.rotate_confirm": {"answers": {"1": "zoo"}},
     "tokens.create": {"name": "bot", "scope": "full"},
     "tokens.revoke": {"name": "bot"},

@@ -91,6 +91,25 @@ class SigchainDismissParams(Mutation, frozen=True, kw_only=True):
     """The person has looked at the alarm about their own sigchain."""
 
 
+class SigchainPublishParams(Mutation, frozen=True, kw_only=True):
+    """Put our sigchain where others find it, and read it back from there."""
+
+    to: Literal["server", "file", "nostr"] = "server"
+    path: str | None = None
+    """For `file`: what a web server shows at `/.well-known/kez-sigchain.jsonl`; an older one is replaced."""
+    account: str | None = None
+    """For `nostr`: the npub whose credential (`claims.authorize`) publishes it."""
+
+
+class SigchainCheckParams(Params, frozen=True, kw_only=True):
+    """Read a copy of a sigchain and compare it with what is known."""
+
+    source: Literal["web", "dns", "nostr"]
+    at: str
+    """The domain for `web` and `dns`, the npub for `nostr`."""
+    who: str | None = None
+
+
 class RotateResult(Result, frozen=True, kw_only=True):
     """The new words; the same again until they are confirmed."""
 
@@ -106,6 +125,15 @@ class SigchainHead(Result, frozen=True, kw_only=True):
 
     seq: int
     hash: str
+
+
+class SigchainCopyResult(Result, frozen=True, kw_only=True):
+    """A copy as it was read back. A fork is an error, and an alarm."""
+
+    where: str
+    verdict: CopyVerdict
+    """`older` is a copy that lags behind; `newer` was kept."""
+    head: SigchainHead | None
 
 
 class SigchainEvent(Result, frozen=True, kw_only=True):

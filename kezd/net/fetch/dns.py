@@ -25,11 +25,13 @@ class DnsChannel:
     Args:
         nameservers: addresses to ask; empty for the machine's own.
         port: of the nameservers.
+        label: what stands before the domain.
     """
 
     system = "dns"
 
-    def __init__(self, nameservers: Sequence[str] = (), port: int = 53) -> None:
+    def __init__(self, nameservers: Sequence[str] = (), port: int = 53, label: str = "_kez") -> None:
+        self._label = label
         self._resolver = dns.asyncresolver.Resolver(configure=not nameservers)
         if nameservers:
             self._resolver.nameservers = list(nameservers)
@@ -37,7 +39,7 @@ class DnsChannel:
 
     async def look(self, subject: Identifier) -> tuple[Place, ...]:
         """See `Channel`."""
-        name = f"_kez.{subject.value}"
+        name = f"{self._label}.{subject.value}"
         try:
             answer = await self._resolver.resolve(name, "TXT", lifetime=SECONDS, search=False)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):

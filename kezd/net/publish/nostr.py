@@ -50,6 +50,12 @@ class NostrPublisher:
         await self._send(event)
         return Published(f"nostr:{event.id.hex()}", f"{event.id.hex()}/{now}")
 
+    async def publish_document(self, name: str, content: str, now: int) -> str:
+        """Publish application data (NIP-78) under a name; the event's id in hex. Raises as `publish`."""
+        event = self._signer.nostr_event(KIND, (("d", name),), content, now)
+        await self._send(event)
+        return event.id.hex()
+
     async def remove(self, published: Published) -> None:
         """See `Publisher`; relays may keep it, the revocation in the sigchain is what counts."""
         identity, _, made_at = published.handle.partition("/")

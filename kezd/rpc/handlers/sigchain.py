@@ -67,6 +67,16 @@ async def rotate_cancel(session: Session, _params: t.SigchainRotateCancelParams)
     return await session.profile.identity.cancel_rotation()
 
 
+async def publish(session: Session, params: t.SigchainPublishParams) -> t.SigchainCopyResult:
+    """And read back."""
+    return await session.profile.sigchains.publish(params)
+
+
+async def check(session: Session, params: t.SigchainCheckParams) -> t.SigchainCopyResult:
+    """Compared."""
+    return await session.profile.sigchains.check(params)
+
+
 async def dismiss(session: Session, _params: t.SigchainDismissParams) -> t.Done:
     """Seen."""
     return await session.profile.sigchains.dismiss()
@@ -83,5 +93,7 @@ HANDLERS: dict[str, Handler] = {
     "sigchain.rotate": rotate,
     "sigchain.rotate_confirm": rotate_confirm,
     "sigchain.rotate_cancel": rotate_cancel,
+    "sigchain.publish": publish,
+    "sigchain.check": check,
     "sigchain.dismiss_alarm": dismiss,
 }

@@ -16,7 +16,8 @@ import trio
 
 from kezd.api.types import IdentityCreateResult, IdentityResult, WordsResult
 from kezd.errors import KezdError, RequestError, Slug, StoreError, TrustError, UnavailableError
-from kezd.kez.sigchain import Chain, Head, Members
+from kezd.kez.errors import ForkError, RollbackError
+from kezd.kez.sigchain import Chain, Head, Members, compare
 from kezd.kez.signing import Signer
 from kezd.runtime.backoff import Backoff, BackoffPolicy
 from kezd.runtime.clock import Clock
@@ -207,6 +208,22 @@ class Identity(WatchedIdentity):
             await self._save(row, None if self._chain == before else "chain")
             assert self._chain.head is not None, "an event was appended"
             return self._chain.head
+
+    async def republish(self) -> Chain:
+        """Bring our chain and its server together, then read it back; see `ports.OwnSigchain`."""
+        async with self._one_at_a_time:
+            row = await self._publish_chain(self._writing())
+            assert row.sigchain_url is not None, "it is registered"
+            assert self._chain is not None, "it was published"
+            offered = await self._own_chain.fetch(row.sigchain_url, row.genesis)
+            try:
+                return compare(self._chain, offered, origin=True)
+            except ForkError as error:
+                await self._contradicted(f"its server shows another event {error.seq}")
+                raise TrustError(Slug.CHAIN_FORK, str(error)).after_change() from error
+            except RollbackError as error:
+                await self._contradicted(f"its server takes events and does not show them: {error}")
+                raise TrustError(Slug.CHAIN_ROLLBACK, str(error)).after_change() from error
 
     # --- what the link learns -------------------------------------------------
 

@@ -7,19 +7,30 @@ that contradicts what is known is an alarm, and never replaces it.
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, assert_never
 
 import trio
 
 from kezd.api import types as t
-from kezd.errors import RequestError, Slug
+from kezd.errors import AccessError, RequestError, Slug, TrustError
 from kezd.kez.identifiers import parse_primary
 from kezd.kez.keys import PublicKey
 from kezd.kez.sealed import VERSION
 from kezd.kez.sender_tag import inbox_prefix
-from kezd.kez.sigchain import MAX_CHAIN, Chain, Head, Members, add_nats_endpoint, decode_jsonl
+from kezd.kez.sigchain import (
+    BUNDLE_PREFIX,
+    MAX_CHAIN,
+    Chain,
+    Head,
+    Members,
+    add_nats_endpoint,
+    decode_jsonl,
+    encode_bundle,
+    encode_jsonl,
+)
+from kezd.runtime.clock import Clock
 from kezd.runtime.new_file import absolute, file_error, new_file
-from kezd.services.ports import ChainKeeper, OwnSigchain
+from kezd.services.ports import ChainKeeper, ChainMirrors, Credentials, MirrorSource, OwnSigchain
 from kezd.services.sigchains.copies import read_copy, write_copy
 from kezd.services.sigchains.shape import show_chain, show_head
 from kezd.store.database import Database
@@ -27,6 +38,8 @@ from kezd.store.sigchains import load_jsonl
 
 TEXT_BYTES = 512 * 1024
 """Of an export that comes as text."""
+SIGNED = '"sigchain_event"'
+"""Stands in each line of JSONL."""
 SHOWN = 1_000
 """Events shown at most."""
 
@@ -42,8 +55,19 @@ class ContactsOf(ChainKeeper, Protocol):
 class Sigchains:
     """`sigchain.*` of an open profile."""
 
-    def __init__(self, db: Database, own: OwnSigchain, contacts: ContactsOf) -> None:
+    def __init__(
+        self,
+        db: Database,
+        own: OwnSigchain,
+        contacts: ContactsOf,
+        mirrors: ChainMirrors,
+        credentials: Credentials,
+        clock: Clock,
+    ) -> None:
         self._db = db
+        self._mirrors = mirrors
+        self._credentials = credentials
+        self._clock = clock
         self._own = own
         self._contacts = contacts
 
@@ -120,6 +144,77 @@ class Sigchains:
         inbox = inbox_prefix(self._own_chain().genesis)
         return await self.append("add_endpoint", add_nats_endpoint(url, inbox, [VERSION]))
 
+    async def publish(self, params: t.SigchainPublishParams) -> t.SigchainCopyResult:
+        """Put our chain somewhere, and read it back from there.
+
+        Raises:
+            RequestError: `no_identity`, `invalid_argument`, `not_found` when it is not there afterwards.
+            AccessError: `credential_refused`.
+            UnavailableError: `home_unreachable`, `service_unreachable` and their like.
+            TrustError: `chain_fork`, `chain_rollback`, `chain_invalid`.
+            StoreError: the file could not be written.
+        """
+        match params.to:
+            case "server":
+                chain = await self._own.republish()
+                return t.SigchainCopyResult(where="server", verdict="same", head=show_head(chain.head))
+            case "file":
+                path = absolute(params.path or "")
+                await trio.to_thread.run_sync(_write_public, path, encode_jsonl(self._own_chain()))
+                text = await trio.to_thread.run_sync(_read_file, path)
+                return await self._compared(str(path), await trio.to_thread.run_sync(read_copy, text))
+            case "nostr":
+                return await self._publish_nostr(params.account or "")
+            case _:
+                assert_never(params.to)
+
+    async def _publish_nostr(self, account: str) -> t.SigchainCopyResult:
+        secret = self._credentials.get(account if account.startswith("nostr:") else f"nostr:{account}")
+        if secret is None:
+            raise AccessError(
+                Slug.CREDENTIAL_REFUSED,
+                "there is no credential of that npub",
+                hint="claims.authorize keeps one",
+            )
+        bundle = await trio.to_thread.run_sync(encode_bundle, self._own_chain())
+        npub, where = await self._mirrors.publish_nostr(bundle, secret, int(self._clock.now()))
+        return await self._compared(where, await self._fetched("nostr", npub, self._own_chain().genesis))
+
+    async def check(self, params: t.SigchainCheckParams) -> t.SigchainCopyResult:
+        """Read a copy of a chain from somewhere, and compare it with what is known.
+
+        Raises:
+            RequestError: `not_found` when there is none; `not_a_contact`, `no_identity`, `invalid_argument`.
+            UnavailableError: `service_unreachable`, `rate_limited`.
+            TrustError: `chain_invalid`; `chain_fork`, and then the alarm is raised.
+        """
+        known = await self._chain(params.who)
+        offered = await self._fetched(params.source, params.at, known.genesis)
+        return await self._compared(f"{params.source}:{params.at}", offered)
+
+    async def _fetched(self, source: MirrorSource, at: str, genesis: PublicKey) -> Chain:
+        """The longest chain of that identity that is there and verifies."""
+        found: list[Chain] = []
+        broken: TrustError | None = None
+        for text in await self._mirrors.fetch(source, at):
+            if BUNDLE_PREFIX not in text and SIGNED not in text:
+                continue
+            try:
+                found.append(await trio.to_thread.run_sync(read_copy, text))
+            except TrustError as error:
+                broken = error
+        chains = [chain for chain in found if chain.genesis == genesis]
+        if chains:
+            return max(chains, key=lambda chain: len(chain.events))
+        if broken is not None:
+            raise broken
+        raise RequestError(Slug.NOT_FOUND, f"no sigchain of {genesis.primary} is at {source}:{at}")
+
+    async def _compared(self, where: str, offered: Chain) -> t.SigchainCopyResult:
+        own = self._own.chain is not None and self._own.chain.genesis == offered.genesis
+        verdict = await (self._own.take_copy(offered) if own else self._contacts.take_copy(offered))
+        return t.SigchainCopyResult(where=where, verdict=verdict, head=show_head(offered.head))
+
     async def dismiss(self) -> t.Done:
         """The person has looked at the alarm about our own chain."""
         await self._own.dismiss_alarm()
@@ -155,6 +250,14 @@ def write_file(path: Path, data: bytes, replace: bool) -> None:
     """Write a whole file or none. Raises as `new_file`."""
     with new_file(path, replace=replace) as file:
         file.write(data)
+
+
+def _write_public(path: Path, data: bytes) -> None:
+    write_file(path, data, True)
+    try:
+        path.chmod(0o644)  # for the web server, which is somebody else
+    except OSError as error:
+        raise file_error(error, f"cannot make {path} readable") from error
 
 
 def _read_file(path: Path) -> str:
