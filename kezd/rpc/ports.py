@@ -1,8 +1,6 @@
-"""What the RPC needs of the peer: handed in by the composition root.
+"""What the RPC needs of the peer: handed in by the composition root, so that handlers import no store.
 
-The boundary between the socket and everything behind it, so that handlers import no
-store and no adapter. Results are the structs of `kezd.api.types`; errors are
-`KezdError`s.
+Results are the structs of `kezd.api.types`; errors are `KezdError`s.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
