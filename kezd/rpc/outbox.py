@@ -6,13 +6,18 @@ is nearly always, and the rest is left to `run`. Whoever produces without being 
 takes nothing for `timeout` seconds has its connection broken off.
 """
 
+import fcntl
 import socket
+import sys
+import termios
 from collections import deque
 
 import trio
 
 HIGH_WATER = 512 * 1024
 """Bytes that may wait before producers are held up."""
+PIECE = 32 * 1024
+"""Bytes handed to the kernel at once."""
 WRITE_TIMEOUT = 30.0
 """Seconds without any progress until the connection is given up."""
 
@@ -53,9 +58,7 @@ class Outbox:
         data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
         try:
-            sent = self._sock.send(data)
-        except BlockingIOError:
-            sent = 0
+            sent = _send(self._sock, data)
         except OSError:
             self.broken = True
             self._work.set()
@@ -98,15 +101,47 @@ class Outbox:
         await self._progress.wait()
 
     async def _write_some(self) -> None:
+        unread = self._unread()
         with trio.move_on_after(self._timeout) as scope:
             await trio.lowlevel.wait_writable(self._sock)
-        if scope.cancelled_caught:
+        # A socket becomes writable only when three quarters of it are free: a slow reader needs longer than that.
+        if scope.cancelled_caught and self._unread() >= unread:
             self.broken = True
             self._drop()
             return
         self.flush()
 
+    def _unread(self) -> int:
+        """Bytes that the kernel holds until the other side takes them (unix(7), SIOCOUTQ)."""
+        try:
+            return int.from_bytes(fcntl.ioctl(self._sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        except OSError:
+            return 0
+
     def _drop(self) -> None:
         self._chunks.clear()
         self._size = 0
         self._progress.set()
+
+
+def _send(sock: socket.socket, data: bytes) -> int:
+    """Give the kernel what it takes now; how much that was.
+
+    In pieces, because the kernel lets go of a piece only when all of it was read, and that is how a
+    slow reader is told from one that reads nothing.
+    """
+    if len(data) <= PIECE:
+        try:
+            return sock.send(data)
+        except BlockingIOError:
+            return 0
+    sent, rest = 0, memoryview(data)
+    while sent < len(data):
+        try:
+            taken = sock.send(rest[sent : sent + PIECE])
+        except BlockingIOError:
+            break
+        sent += taken
+        if taken < PIECE:
+            break
+    return sent

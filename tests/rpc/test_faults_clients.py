@@ -102,11 +102,13 @@ async def test_byte_by_byte_costs_no_more_than_the_line_is_long(tmp_path):
             assert (await client.receive())["id"] == 9
 
 
-async def _slow_reader(tmp_path: Path, seconds: float) -> None:
+async def _slow_reader(
+    tmp_path: Path, seconds: float, *, patience: float = 30.0, piece: int = 100, pause: float = 0.02
+) -> None:
     """It asks for long answers and takes a little of them now and then: held up, alone, and kept."""
     with trio.fail_after(seconds + 60):
         async with (
-            open_rpc(tmp_path, write_timeout=30.0) as rpc,
+            open_rpc(tmp_path, write_timeout=patience) as rpc,
             rpc.connect() as slow,
             rpc.connect() as other,
         ):
@@ -114,11 +116,11 @@ async def _slow_reader(tmp_path: Path, seconds: float) -> None:
             until = trio.current_time() + seconds
             worst = 0.0
             while trio.current_time() < until:
-                await slow.stream.receive_some(100)
+                await slow.stream.receive_some(piece)
                 began = time.perf_counter()
                 assert "result" in await other.call("daemon.version")
                 worst = max(worst, time.perf_counter() - began)
-                await trio.sleep(0.02)
+                await trio.sleep(pause)
             assert rpc.server.connections == 2, "it reads, if only a little"
             assert worst < 1.0
             # What it does not take stays at its own end: the server holds a bounded part of it.
@@ -134,6 +136,18 @@ async def _ask_until_held_up(client: RawClient) -> None:
 
 async def test_a_slow_reader_for_seconds(tmp_path):
     await _slow_reader(tmp_path, 3)
+
+
+async def test_a_reader_slower_than_the_patience_is_kept_and_one_that_takes_nothing_is_not(tmp_path):
+    """In the time that it is given it takes less than would make its socket writable again."""
+    await _slow_reader(tmp_path, 4, patience=0.5, piece=4096, pause=0.02)
+    with trio.fail_after(20):
+        still_path = tmp_path / "still"
+        still_path.mkdir()
+        async with open_rpc(still_path, write_timeout=0.5) as rpc, rpc.connect() as still:
+            await _ask_until_held_up(still)
+            while rpc.server.connections:
+                await trio.sleep(0.01)
 
 
 @pytest.mark.soak
