@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import events, history, home, messages, rpc, startup
+from bench import events, graph, history, home, messages, rpc, startup
 from bench.machine import Machine
 from bench.scale import FULL, QUICK, Scale
 from bench.table import Table
@@ -24,6 +24,7 @@ BENCHES: Mapping[str, Callable[[Scale], list[Table]]] = {
     "startup": startup.measure,
     "home": home.measure,
     "history": history.measure,
+    "graph": graph.measure,
 }
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 

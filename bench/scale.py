@@ -28,6 +28,12 @@ class Scale:
     events_least: int
     events_singles: int
     """Events of one round of one at a time."""
+    chain: int
+    """Events of a long sigchain."""
+    chain_appends: int
+    """Events that each connection appends to a chain of its own."""
+    proofs: int
+    """Proofs that a round encodes, and decodes."""
 
 
 FULL = Scale(
@@ -42,6 +48,9 @@ FULL = Scale(
     events=300_000,
     events_least=6_000,
     events_singles=200,
+    chain=10_000,
+    chain_appends=100,
+    proofs=5_000,
 )
 QUICK = Scale(
     rounds=1,
@@ -55,4 +64,7 @@ QUICK = Scale(
     events=6_000,
     events_least=512,
     events_singles=20,
+    chain=300,
+    chain_appends=5,
+    proofs=100,
 )

@@ -16,6 +16,7 @@ TABLES = {
     "startup": 3,
     "home": 3,
     "history": 1,
+    "graph": 3,
 }
 
 

@@ -1,7 +1,7 @@
 """The lookup's baseline: Starlette on uvicorn that answers a constant.
 
-`python -m bench.programs.http_constant BYTES` answers that many bytes to `GET /v1/u/{handle}` on a
-port of its own choice and says `{port}`. Same loop and same settings as the home server's.
+`python -m bench.programs.http_constant BYTES` answers that many bytes to `GET /v1/u/{handle}`, to reads
+of a sigchain and to appends, on a port of its own choice and says `{port}`. Same loop and same settings as the home server's.
 """
 # ruff: noqa: TID251 - what is measured beside is asyncio, in a process of its own
 
@@ -25,9 +25,19 @@ async def main(size: int) -> None:
     async def constant(_request: Request) -> Response:
         return Response(body, media_type="application/json")
 
+    async def taken(request: Request) -> Response:
+        await request.body()
+        return Response(body, status_code=201, media_type="application/json")
+
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
-    app = Starlette(routes=[Route("/v1/u/{handle}", constant)])
+    app = Starlette(
+        routes=[
+            Route("/v1/u/{handle}", constant),
+            Route("/v1/sigchains/{alg}/{key}", constant),
+            Route("/v1/sigchains/{alg}/{key}/events", taken, methods=["POST"]),
+        ]
+    )
     config = uvicorn.Config(
         app,
         lifespan="off",
