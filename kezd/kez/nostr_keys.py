@@ -35,6 +35,12 @@ def _lift(raw: bytes) -> PublicKeyXOnly:
         raise KeyMaterialError("the nostr key is no point of the curve") from error
 
 
+# Likewise: each event of a chain is compared with the current primary, and bech32 costs more than the signature.
+@lru_cache(maxsize=1024)
+def _npub(raw: bytes) -> str:
+    return bech32.encode_key(NPUB, raw)
+
+
 @dataclass(frozen=True, slots=True)
 class NostrKey(PublicKey):
     """A nostr public key: the x coordinate of a secp256k1 point.
@@ -67,7 +73,7 @@ class NostrKey(PublicKey):
     @property
     def npub(self) -> str:
         """The key as `npub1…`."""
-        return bech32.encode_key(NPUB, self.raw)
+        return _npub(self.raw)
 
     @property
     def primary(self) -> str:
