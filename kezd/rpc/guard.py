@@ -6,6 +6,7 @@ identity's key or gives power away has its audit row before it begins; how the c
 in the log before its caller learns it.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 from typing import Any
@@ -17,15 +18,19 @@ from kezd.api import types as t
 from kezd.api.events import Topic
 from kezd.api.methods import Method, Scope
 from kezd.api.notifications import CONFIRMATION
-from kezd.errors import AccessError, KezdError, RequestError, Slug
+from kezd.errors import AccessError, KezdError, RequestError, Slug, StoreError
 from kezd.rpc.ports import BegunRow
 from kezd.rpc.session import Session
+
+log = logging.getLogger(__name__)
 
 Summary = Callable[[Session, Any], Awaitable[str | None]]
 """What will be signed, shown or given away, in plain words; None when this call needs no yes. May refuse it."""
 
 NOTED_BY_SERVICE = frozenset({"chat.send", "chat.read"})
 """Methods whose services write the row in the transaction of the effect."""
+ON_A_FULL_DISK = frozenset({"confirmations.answer", "daemon.report", "daemon.shutdown", "tokens.revoke"})
+"""They must work where no row can be written before. A yes gives nothing: the call that it is for needs its own row."""
 LOOKING = frozenset({"list", "verify"})
 """Verbs of the scope `full` that only look: many alike are one row."""
 WRITING = 5.0
@@ -45,6 +50,7 @@ class _Audit(Enum):
     BY_SERVICE = auto()
     ALIKE = auto()
     SINGLE = auto()
+    AFTERWARDS = auto()
 
 
 class Record:
@@ -134,6 +140,11 @@ class Guard:
         trail = session.profile.audit
         if record.begun is not None:
             await trail.end(record.begun, outcome)
+        elif self._audit is _Audit.AFTERWARDS:
+            try:
+                await trail.end(await trail.begin(session.entry(self._method.name), None), outcome)
+            except StoreError as error:
+                log.warning("a row of the audit log is missing", extra={"cause": error.message})
         else:
             await trail.note(session.entry(self._method.name), outcome)
 
@@ -156,6 +167,8 @@ class Guard:
 def _kind(method: Method) -> _Audit:
     if method.name in NOTED_BY_SERVICE:
         return _Audit.BY_SERVICE
+    if method.name in ON_A_FULL_DISK:
+        return _Audit.AFTERWARDS
     if method.scope is Scope.FULL:
         looks = method.name.rpartition(".")[2] in LOOKING
         return _Audit.ALIKE if looks and not method.confirm else _Audit.SINGLE

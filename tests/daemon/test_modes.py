@@ -1,7 +1,8 @@
 """Every method in every state of the peer: the right slug, within a bound, and health that says why.
 
-States: empty, locked by a passphrase, a keyring that hangs, a database of a newer kezd, a stuck disk is in
-tests/e2e (it needs strace), broker gone, home gone. The table is the methods'; nothing is left out of it.
+States: empty, locked by a passphrase, a keyring that hangs, a database of a newer kezd, broker and home gone, a
+full disk; a disk that hangs is in tests/e2e (it needs strace). The table is the methods': nothing is left out but
+`daemon.shutdown`, which has tests of its own. Nobody says yes to what asks for it.
 """
 
 import contextlib
@@ -18,15 +19,18 @@ import pytest
 
 from kezd.api.methods import METHODS
 from kezd.client.sync import Client
-from kezd.errors import KezdError
+from kezd.errors import KezdError, Slug, StoreError
 from kezd.testing.home_driver import HomeProcess
+from kezd.testing.minimal_calls import MINIMAL
 from kezd.testing.peer_driver import PeerProcess, VaultKind
+from kezd.testing.small_disk import fill, small_disk
 
 BOUND = 12.0
 """Seconds for any answer; a send waits ten for a chat that is just opening."""
+DISK_BYTES = 12 * 1024 * 1024
 NOWHERE = "http://127.0.0.1:9"
-UNTOUCHED = {"daemon.shutdown", "session.initialize", "session.unlock", "profiles.create", "profiles.remove"}
-"""They would end the state that is looked at."""
+UNTOUCHED = {"daemon.shutdown"}
+"""It would end the state that is looked at."""
 ANYWHERE = {"session.", "rpc.", "daemon.", "profiles.", "tokens.", "audit.", "confirmations."}
 """About the daemon, not about an open identity: they answer in every state."""
 WRONG_HERE = {
@@ -45,10 +49,11 @@ class Answer:
     took: float
 
 
-def ask(path: Path, method: str, **params: object) -> Answer:
+def ask(path: Path, method: str, /, **params: object) -> Answer:
     began = time.monotonic()
     token = (path.parents[1] / "data" / "full.token").read_text().strip()
     with Client.connect(str(path), timeout=30, token=token) as client:
+        client.decide = lambda _: False
         try:
             client.call(method, **params)
             slug = ""
@@ -57,17 +62,13 @@ def ask(path: Path, method: str, **params: object) -> Answer:
     return Answer(slug, time.monotonic() - began)
 
 
-PARAMS: dict[str, dict[str, object]] = {
+PARAMS: dict[str, dict[str, object]] = MINIMAL | {
+    "identity.create": {"dry_run": True},
     "identity.register": {"handle": "someone"},
-    "identity.confirm": {"answers": {}},
     "identity.restore": {"dry_run": True},
-    "contacts.list": {},
-    "contacts.add": {"handle": "@nobody@kez.test"},
-    "contacts.show": {"contact": "@nobody@kez.test"},
-    "chat.send": {"to": "@nobody@kez.test", "text": "hello"},
-    "chat.history": {"contact": "@nobody@kez.test"},
-    "chat.message": {"id": "0" * 32},
-    "events.subscribe": {"topics": ["message"]},
+    "profiles.create": {"name": "other", "dry_run": True},
+    "profiles.remove": {"name": "default", "dry_run": True},
+    "session.unlock": {"passphrase": "not this one"},
 }
 
 
@@ -75,7 +76,7 @@ def table(path: Path) -> dict[str, Answer]:
     return {
         method.name: ask(path, method.name, **PARAMS.get(method.name, {}))
         for method in METHODS
-        if method.name not in UNTOUCHED and not (method.confirm or method.name == "identity.create")
+        if method.name not in UNTOUCHED
     }
 
 
@@ -120,6 +121,7 @@ def test_empty(tmp_path):
         answers = table(peer.socket)
         identity = answers.pop("identity.show").slug
         assert identity in ("", "no_identity")
+        assert answers.pop("identity.create").slug == ""
         check(answers, "no_identity")
 
 
@@ -146,8 +148,8 @@ def test_a_newer_database(tmp_path, home):
         profile = peer.directory / "data" / "profiles" / "default"
         subprocess.run([sys.executable, "-c", program, str(profile), peer.passphrase], check=True)
         peer.start()
-        check(table(peer.socket), "locked")
         assert "schema 9999" in str(links(peer)["vault"]["last_error"])
+        check(table(peer.socket), "locked")
 
 
 KEYRING = """
@@ -234,3 +236,45 @@ def test_the_broker_is_gone_and_the_home_is_gone(tmp_path):
         ).stdout  # fmt: skip
         assert max(map(len, narrow.splitlines())) <= 40, narrow
         os.kill(peer.pid, signal.SIGTERM)
+
+
+def use_the_log_up(client: Client) -> None:
+    """The write-ahead log has some room of its own."""
+    for _ in range(1000):
+        client.call("tokens.create", name="filler", scope="read")
+        client.call("tokens.revoke", name="filler")
+
+
+@pytest.mark.needs("mount")
+@pytest.mark.skipif(os.getuid() != 0 and not os.environ.get("CI"), reason="mounting a tmpfs needs root")
+def test_a_full_disk(tmp_path, home):
+    """Who reads is answered, who writes is told why not, and nothing of it is lost or remembered."""
+    with small_disk(tmp_path / "disk", DISK_BYTES) as disk, registered(disk, home, "full") as peer:
+        ballast = disk / "ballast"
+        bot = peer.kez("token", "create", "bot", "--scope", "chat")["token"]
+        fill(ballast)
+        with peer.client() as client:
+            with pytest.raises(StoreError) as full:
+                use_the_log_up(client)
+            assert full.value.slug is Slug.DISK_FULL
+            with pytest.raises(StoreError), peer.client(token=bot) as revoked:
+                client.call("tokens.revoke", name="bot")
+            with pytest.raises(KezdError):
+                revoked.call("daemon.version")  # over, although that could not be written down
+        answers = table(peer.socket)
+        assert {n: a.took for n, a in answers.items() if a.took > BOUND} == {}
+        assert {
+            n: a.slug for n, a in answers.items() if a.slug in ("internal", "store_failed", "locked")
+        } == {}
+        assert answers["identity.words"].slug == "confirmation_refused", "a no can be said"
+        assert "disk_full" in {answer.slug for answer in answers.values()}
+        for name in ("daemon.health", "daemon.report", "identity.show", "contacts.list", "events.subscribe"):
+            assert answers[name].slug == "", name
+        assert peer.errors() == []
+        with peer.client() as client:
+            client.call("daemon.shutdown")
+        while peer.poll() is None:
+            time.sleep(0.01)
+        assert peer.poll() == 0, "it can be stopped"
+        ballast.unlink()
+        peer.start()

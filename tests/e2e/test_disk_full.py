@@ -1,42 +1,15 @@
 """The disk fills up under a running peer: it says so, runs on, and goes on when there is room."""
 
 import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from kezd.errors import Slug, StoreError
 from kezd.testing.people import Person, World, befriend, wait_until
+from kezd.testing.small_disk import fill, small_disk
 
 DISK_BYTES = 12 * 1024 * 1024
-BLOCK = 64 * 1024
 TEXT = "x" * 20_000
-
-
-@contextmanager
-def small_disk(directory: Path, size: int) -> Iterator[Path]:
-    """A tmpfs of `size` bytes; needs root."""
-    directory.mkdir(mode=0o700)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", str(directory)]
-    subprocess.run(mount, check=True)
-    try:
-        yield directory
-    finally:
-        subprocess.run(["umount", "--lazy", str(directory)], check=True)
-
-
-def fill(path: Path, *, leave: int = 0) -> None:
-    """Write until the disk is full, then give `leave` bytes back."""
-    written = 0
-    with path.open("wb", buffering=0) as file:
-        try:
-            while True:
-                written += file.write(bytes(BLOCK))
-        except OSError:
-            file.truncate(max(written - leave, 0))
 
 
 def send_until_refused(person: Person, sent: list[str]) -> None:

@@ -87,3 +87,8 @@ def test_the_file_rotates_and_stays_private(tmp_path: Path) -> None:
     files = sorted(tmp_path.iterdir())
     assert len(files) > 1
     assert all(stat.S_IMODE(f.stat().st_mode) == 0o600 for f in files)
+
+
+def test_a_full_disk_does_not_fail_the_end(tmp_path):
+    with logging_to("info", Path("/dev/full"), stream=io.StringIO()):
+        logging.getLogger("kezd.test").info("a line that finds no room")
