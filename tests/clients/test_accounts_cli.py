@@ -162,6 +162,18 @@ def test_sigchain_shown_exported_verified_and_imported(claimed, tmp_path):
     assert claimed.alice.run_kez("sigchain", "export", "--out", str(out)).returncode == 6
 
 
+def test_sigchain_published_and_a_copy_of_it_checked(claimed, tmp_path):
+    assert "the same as what is known" in claimed.alice.kez_text("sigchain", "publish", "--yes")
+    path = tmp_path / "kez-sigchain.jsonl"
+    told = claimed.alice.kez("sigchain", "publish", "--to", "file", "--path", str(path), "--yes")
+    assert told["verdict"] == "same"
+    assert claimed.bob.kez("sigchain", "verify", str(path))["head"] == told["head"]["hash"]
+    claimed.web.put(HOST, f"/sites/{DOMAIN}/.well-known/kez-sigchain.jsonl", path.read_bytes())
+    assert "the same as what is known" in claimed.alice.kez_text("sigchain", "check", SUBJECT)
+    assert claimed.alice.run_kez("sigchain", "check", "gopher:x").returncode == 2
+    assert claimed.alice.run_kez("sigchain", "check", "web:nobody.example").returncode in (5, 7)
+
+
 def test_devices(claimed):
     key = claimed.bob.kez("whoami")["primary"]
     claimed.alice.kez("sigchain", "add-device", "laptop", "--device", "1", "--key", key, "--yes")

@@ -19,6 +19,8 @@ from kezd.client.offline import ChainCheck, check_chain
 from kezd.client.sync import Client
 from kezd.errors import RequestError, Slug
 
+SOURCES = ("web", "dns", "nostr")
+"""Where copies of a sigchain are read."""
 SHOWN = 20
 """Events that are shown unless more are asked for."""
 
@@ -171,7 +173,53 @@ def _import(context: Context) -> int:
     return 0
 
 
+def _check(context: Context) -> int:
+    options = context.options
+    source, _, at = options.copy.partition(":")
+    if source not in SOURCES or not at:
+        raise RequestError(
+            Slug.INVALID_ARGUMENT,
+            "a copy is at web:DOMAIN, dns:DOMAIN or nostr:NPUB",
+            hint="kez sigchain check web:example.com",
+        )
+    with context.connect() as client:
+        context.terminal.progress(0, None, "reading the copy")
+        result = client.call("sigchain.check", source=source, at=at, **_who(context))
+    _print_copy(context, result)
+    return 0
+
+
+def _print_copy(context: Context, result: Json) -> None:
+    if context.json:
+        context.print_json(result)
+        return
+    told = {
+        "same": "the same as what is known",
+        "newer": "newer than what was known, and taken in",
+        "older": "an older copy than what is known",
+    }
+    head = result.get("head")
+    context.terminal.line(
+        f"{plain(result['where'])}: {head['seq'] if head else 0} events,"
+        f" {told.get(result['verdict'], plain(result['verdict']))}."
+    )
+
+
 # --- writing -----------------------------------------------------------------------------
+
+
+def _publish(context: Context) -> int:
+    options = context.options
+    params: Json = {"to": options.to}
+    if options.path:
+        params["path"] = os.path.abspath(options.path)  # noqa: PTH100 - as above
+    if options.account:
+        params["account"] = options.account
+    with context.connect() as client:
+        context.terminal.progress(0, None, "publishing, and reading it back")
+        result = context.confirmed_call(client, "sigchain.publish", **params)
+    _print_copy(context, result)
+    return 0
 
 
 def _rotate(context: Context) -> int:
@@ -262,7 +310,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     for one in (check, shown):
         one.add_argument("--limit", type=_rows, default=SHOWN, metavar="N", help=f"events (default: {SHOWN})")
     export = verb("export", _export, "write a sigchain as others can verify it")
-    for one in (shown, export):
+    copy = verb("check", _check, "read a copy of a sigchain, and compare it with what is known")
+    copy.add_argument("copy", metavar="WHERE", help="web:example.com, dns:example.com, or nostr:npub1…")
+    for one in (shown, export, copy):
         one.add_argument("who", nargs="?", metavar="HANDLE", help="whose (none: your own)")
     export.add_argument(
         "--format", choices=("jsonl", "bundle", "zone"), default="jsonl", help="default: jsonl"
@@ -281,6 +331,12 @@ def _writing(verb: Callable[[str, Run, str], argparse.ArgumentParser]) -> None:
     add.set_defaults(wait=None)
     for one in (add, revoke):
         one.add_argument("subject", help="github:alice")
+    publish = verb("publish", _publish, "put your sigchain where others find it, and read it back from there")
+    publish.add_argument(
+        "--to", choices=("server", "file", "nostr"), default="server", help="default: server"
+    )
+    publish.add_argument("--path", metavar="PATH", help="for file: …/.well-known/kez-sigchain.jsonl")
+    publish.add_argument("--account", metavar="NPUB", help="for nostr: whose secret publishes it")
     rotate = verb("rotate", _rotate, "change your key; contacts follow the new one by themselves")
     rotate.add_argument(
         "--words", type=int, choices=(12, 24), default=24, help="new recovery words (default: 24)"
@@ -295,7 +351,7 @@ def _writing(verb: Callable[[str, Run, str], argparse.ArgumentParser]) -> None:
     gone = verb("revoke-device", _revoke_device, "say that a device is yours no more")
     gone.add_argument("device", metavar="ID", help="as kez sigchain show names it")
     verb("dismiss-alarm", _dismiss_alarm, "say that you have looked at the alarm about your own sigchain")
-    for one in (add, revoke, rotate, device, gone):
+    for one in (add, revoke, publish, rotate, device, gone):
         add_yes(one)
 
 
