@@ -1,12 +1,17 @@
 """Help that teaches: the overview on any screen, what was mistyped, and methods of the API."""
 
+import ast
 import json
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
+import kez_cli
+import kezd
+from kez_cli.arguments import verbs_of
 from kez_cli.main import GROUPS, NAMES, TITLES, build_parser, commands
 from kez_cli.overview import closest
 from kezd.api.methods import METHODS
@@ -173,3 +178,36 @@ def test_rpc_without_a_daemon():
     assert done.returncode == 0
     assert "--list" in done.stdout
     assert "kez rpc --list" in kez("rpc").stderr
+
+
+# --- hints -------------------------------------------------------------------------------
+
+
+def hints():
+    """Every text in our code that is given as `hint=`, with its file."""
+    for path in sorted(
+        [*Path(kezd.__file__).parent.rglob("*.py"), *Path(kez_cli.__file__).parent.rglob("*.py")]
+    ):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.keyword) and node.arg == "hint":
+                for part in ast.walk(node.value):
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                        yield path.name, part.value
+
+
+def test_hints_name_commands_and_options_that_there_are():
+    known = verbs_of(build_parser())
+    wrong, seen = [], 0
+    for name, hint in hints():
+        for command, verb, flags in re.findall(r"\bkez ([a-z]+)(?: ([a-z-]+))?((?: --[a-z-]+)*)", hint):
+            seen += 1
+            if command not in known:
+                wrong.append((name, hint))
+                continue
+            verbs = verbs_of(known[command][1])
+            parser = verbs[verb][1] if verb in verbs else known[command][1]
+            options = {flag for action in parser._actions for flag in action.option_strings}
+            if not set(flags.split()) <= options:
+                wrong.append((name, hint))
+    assert wrong == []
+    assert seen > 20, "there are hints at all"
