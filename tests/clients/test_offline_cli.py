@@ -6,10 +6,12 @@ import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from kez_cli import states
+from kez_cli.main import build_parser
 from kez_cli.states import Row, exit_code, table
 from kez_cli.terminal import Terminal, age, plain
 from kezd.client import offline
@@ -384,3 +386,11 @@ def test_ages():
 def test_plain_is_ascii():
     assert plain("a\u202eb\u0430") == "a\\u{202e}b\\u{430}"
     assert plain(Identifier("github", "alice")) == "github:alice"
+
+
+def test_every_command_of_the_recipe_parses():
+    page = Path(__file__).parents[2] / "docs" / "recipes" / "accounts.md"
+    lines = [line.strip() for line in page.read_text().splitlines() if line.startswith("    kez ")]
+    assert len(lines) > 15
+    for line in lines:
+        assert build_parser().parse_args(line.split()[1:]).command
