@@ -1054,6 +1054,22 @@ export interface SigchainAddEndpointParams {
   node_id?: string | null;
 }
 
+/** Read a copy of a sigchain and compare it with what is known. */
+export interface SigchainCheckParams {
+  source: "dns" | "nostr" | "web";
+  /** The domain for `web` and `dns`, the npub for `nostr`. */
+  at: string;
+  who?: string | null;
+}
+
+/** A copy as it was read back. A fork is an error, and an alarm. */
+export interface SigchainCopyResult {
+  where: string;
+  /** `older` is a copy that lags behind; `newer` was kept. */
+  verdict: "newer" | "older" | "same";
+  head: SigchainHead | null;
+}
+
 /** A device that is the identity's. */
 export interface SigchainDevice {
   device: string;
@@ -1143,6 +1159,19 @@ export interface SigchainImportResult {
   head: SigchainHead | null;
   /** Events that were known. */
   known_before: number;
+}
+
+/** Put our sigchain where others find it, and read it back from there. */
+export interface SigchainPublishParams {
+  /** Remembered for 24 h with the result; 1 to 128 characters. */
+  idempotency_key?: string | null;
+  /** Check everything, change nothing. */
+  dry_run?: boolean;
+  to?: "file" | "nostr" | "server";
+  /** For `file`: what a web server shows at `/.well-known/kez-sigchain.jsonl`; an older one is replaced. */
+  path?: string | null;
+  /** For `nostr`: the npub whose credential (`claims.authorize`) publishes it. */
+  account?: string | null;
 }
 
 /** Say that we are not reached there any more. */
@@ -1467,6 +1496,10 @@ export interface Methods {
   "sigchain.rotate_confirm": { params: SigchainRotateConfirmParams; result: IdentityResult };
   /** Forget a new key that was not confirmed. Scope: full. */
   "sigchain.rotate_cancel": { params: SigchainRotateCancelParams; result: IdentityResult };
+  /** Put our sigchain on its server, into a file for a web site, or on nostr relays; read it back from there. Scope: full. */
+  "sigchain.publish": { params: SigchainPublishParams; result: SigchainCopyResult };
+  /** Read a copy of a sigchain from a web site, the DNS or nostr, and compare it with what is known. Scope: full. */
+  "sigchain.check": { params: SigchainCheckParams; result: SigchainCopyResult };
   /** The person has looked at the alarm about their own sigchain. Scope: full. */
   "sigchain.dismiss_alarm": { params: SigchainDismissParams; result: Done };
   /** Make a token for another program; a full one waits for a confirmation. Scope: full. */

@@ -390,6 +390,14 @@ class Sigchain:
         """Forget a new key that was not confirmed."""
         return cast("s.IdentityResult", self._call("sigchain.rotate_cancel", **params))
 
+    def publish(self, **params: Unpack[s.SigchainPublishParams]) -> s.SigchainCopyResult:
+        """Put our sigchain on its server, into a file for a web site, or on nostr relays; read it back from there."""
+        return cast("s.SigchainCopyResult", self._call("sigchain.publish", **params))
+
+    def check(self, **params: Unpack[s.SigchainCheckParams]) -> s.SigchainCopyResult:
+        """Read a copy of a sigchain from a web site, the DNS or nostr, and compare it with what is known."""
+        return cast("s.SigchainCopyResult", self._call("sigchain.check", **params))
+
     def dismiss_alarm(self, **params: Unpack[s.SigchainDismissParams]) -> s.Done:
         """The person has looked at the alarm about their own sigchain."""
         return cast("s.Done", self._call("sigchain.dismiss_alarm", **params))

@@ -43,6 +43,31 @@ class SigchainAddEndpointParams(TypedDict):
     """For `iroh`."""
 
 
+class SigchainCheckParams(TypedDict):
+    """Read a copy of a sigchain and compare it with what is known."""
+
+    source: Literal["dns", "nostr", "web"]
+    at: str
+    """The domain for `web` and `dns`, the npub for `nostr`."""
+    who: NotRequired[str | None]
+
+
+class SigchainHead(TypedDict):
+    """The last event."""
+
+    seq: int
+    hash: str
+
+
+class SigchainCopyResult(TypedDict):
+    """A copy as it was read back. A fork is an error, and an alarm."""
+
+    where: str
+    verdict: Literal["newer", "older", "same"]
+    """`older` is a copy that lags behind; `newer` was kept."""
+    head: SigchainHead | None
+
+
 class SigchainDevice(TypedDict):
     """A device that is the identity's."""
 
@@ -96,13 +121,6 @@ class SigchainExportParams(TypedDict):
     """A new file for it; without one it comes as `text`, up to 512 KiB."""
 
 
-class SigchainHead(TypedDict):
-    """The last event."""
-
-    seq: int
-    hash: str
-
-
 class SigchainExportResult(TypedDict):
     """The exported sigchain."""
 
@@ -142,6 +160,20 @@ class SigchainImportResult(TypedDict):
     head: SigchainHead | None
     known_before: int
     """Events that were known."""
+
+
+class SigchainPublishParams(TypedDict):
+    """Put our sigchain where others find it, and read it back from there."""
+
+    idempotency_key: NotRequired[str | None]
+    """Remembered for 24 h with the result; 1 to 128 characters."""
+    dry_run: NotRequired[bool]
+    """Check everything, change nothing."""
+    to: NotRequired[Literal["file", "nostr", "server"]]
+    path: NotRequired[str | None]
+    """For `file`: what a web server shows at `/.well-known/kez-sigchain.jsonl`; an older one is replaced."""
+    account: NotRequired[str | None]
+    """For `nostr`: the npub whose credential (`claims.authorize`) publishes it."""
 
 
 class SigchainRemoveEndpointParams(TypedDict):
