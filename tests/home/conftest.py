@@ -64,7 +64,9 @@ class Site:
             "kez.test", "9.9", "https://kez.test", "https://chains.test", ("nats://n.test",), False
         )
         limit = RateLimit(*self._limits, self.clock)
-        registry = Registry(self.registry_store, facts, limit, self._trusted, self.clock, metrics)
+        registry = Registry(
+            self.registry_store, facts, limit, self._trusted, self.clock, metrics, self.sigchain_store
+        )
         self.cache = ChainCache()
         chains = Sigchains(self.sigchain_store, self.cache, limit, self._trusted, metrics)
         profiles = Profiles(

@@ -58,6 +58,7 @@ def test_after_a_rotation_the_new_key_speaks(site, alice):
     assert put(site, signed(alice, "github:alice")).json()["error"] == "bad_signature"
     assert put(site, signed(alice, "github:alice", signer=bob.signer)).status_code == 200
     assert bob.public.hex[:8] in site.get("/u/alice").text
+    assert site.get(f"/v1/by-primary/{bob.public.primary}").json()["primary"] == alice.public.primary
 
 
 def test_what_is_refused(site, alice):
