@@ -114,15 +114,13 @@ def test_a_second_signal_stops_it_at_once(tmp_path):
         hanging = threading.Thread(target=lambda: peer.run_kez("doctor"))
         hanging.start()
         time.sleep(0.5)  # the call is under way: nothing tells that from outside
-        began = time.monotonic()
         os.kill(peer.pid, signal.SIGTERM)
         while not any("asked to stop" in line for line in peer.log_lines()):
             time.sleep(0.01)
         os.kill(peer.pid, signal.SIGTERM)
         while peer.poll() is None:
             time.sleep(0.01)
-        assert peer.poll() == 128 + signal.SIGTERM
-        assert time.monotonic() - began < 1.5
+        assert peer.poll() == 128 + signal.SIGTERM, "not the 0 of a stop that waits for the call"
         hanging.join()
 
 

@@ -73,8 +73,9 @@ def test_a_copy_is_one_moment_while_a_writer_goes_on(path: Path, tmp_path: Path)
           f" {written} commits meanwhile, the slowest took {slowest * 1000:.0f} ms")  # fmt: skip
     assert contents.messages == 100_000
     assert examine_database(tmp_path / "copy.db", KEY) == contents
-    assert written > 0
-    assert slowest < 1.0, "no writer waits for the copy"
+    # A writer that waited for the copy would have made one commit, which took as long.
+    assert written > 10
+    assert slowest < max(took / 2, 1.0), "no writer waits for the copy"
 
 
 def test_a_damaged_or_newer_copy_is_refused(path: Path, tmp_path: Path) -> None:
