@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from kezd.api.methods import METHODS
-from kezd.testing.peer_driver import PeerProcess
+from kezd.testing.peer_driver import BESIDE_PYTHON, PeerProcess
+from kezd.testing.terminal import TerminalProcess
 from kezd.testing.web_thread import web_thread
 
+KEZ = str(BESIDE_PYTHON / "kez")
 HOST = "localhost"
 DOMAIN = "alice.example"
 SUBJECT = f"web:{DOMAIN}"
@@ -78,6 +80,38 @@ def test_claims_signed_by_kezd(people):
     assert (
         people.alice.run_kez("claim", "create", "github:alicia", "--yes", "--format", "dns").returncode == 2
     )
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n", 4), ("y", 0)])
+def test_a_person_is_asked_before_anything_is_signed(people, answer, code):
+    terminal = TerminalProcess([KEZ, "claim", "create", "github:asked"], people.alice._environ)
+    assert "github:asked" in terminal.wait_for("[y/N]")
+    terminal.type(answer)
+    assert terminal.end() == code
+    listed = {item["subject"] for item in people.alice.kez("claim", "list")["items"]}
+    assert ("github:asked" in listed) == (answer == "y")
+
+
+def test_a_secret_is_typed_without_being_shown(people):
+    terminal = TerminalProcess([KEZ, "claim", "authorize", "github:alicia"], people.alice._environ)
+    terminal.wait_for("not shown")
+    terminal.type("ghp_" + "typed" * 6)
+    assert terminal.end() == 0
+    assert "typed" not in terminal.seen
+    people.alice.kez("claim", "forget", "github:alicia")
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_profile_on_a_screen(claimed, columns):
+    environ = {name: value for name, value in claimed.bob._environ.items() if name != "NO_COLOR"}
+    terminal = TerminalProcess([KEZ, "id", "@alicia"], environ, columns)
+    assert terminal.end() == 0
+    plain = re.sub(r"\x1b\[\d*m", "", terminal.seen).split("\r\n")
+    text = "\n".join(line.rpartition("\r")[2] for line in plain)  # what progress drew is drawn over
+    lines = [line for line in text.splitlines() if "ed25519:" not in line]
+    assert all(len(line) <= columns for line in lines), lines
+    assert "\x1b[32m" in terminal.seen
+    assert SUBJECT in text
 
 
 def test_what_one_claims_is_listed(claimed):
