@@ -110,10 +110,10 @@ class Publishing:
             report(3, STEPS, "adding it to the sigchain")
             url = claim.url if claim.url is not None and claim.url.startswith(URL_PREFIX) else None
             await self._chain.append("add", add(claim.subject, url))
-            claim = await self._step(replace(claim, step=Step.ADDED), hint=True)
-            await self._tell(
-                t.ClaimEvent(type="verified", primary=owner.primary.primary, subject=claim.subject)
+            news = t.ClaimEvent(
+                type="verified", primary=owner.primary.primary, subject=claim.subject, status="valid"
             )
+            claim = await self._step(replace(claim, step=Step.ADDED), news)
         report(4, STEPS, "telling the home server")
         left = await self.tell_home(owner)
         report(5, STEPS, "done")
@@ -140,11 +140,13 @@ class Publishing:
             claim, left = await self._unpublish(subject, claim)
         report(2, 3, "revoking it in the sigchain")
         await self._chain.append("revoke", revoke(str(subject)))
-        if claim is not None:
-            await self._step(replace(claim, step=Step.REVOKED), hint=True)
-        else:
-            await self._db.write(want_hint)
-        await self._tell(t.ClaimEvent(type="revoked", primary=owner.primary.primary, subject=str(subject)))
+        news = t.ClaimEvent(
+            type="revoked", primary=owner.primary.primary, subject=str(subject), status="revoked"
+        )
+        if claim is None:
+            await self._db.write(lambda tx: _note(tx, news))
+        elif claim.step is not Step.REVOKED:
+            await self._step(replace(claim, step=Step.REVOKED), news)
         left += await self.tell_home(owner)
         report(3, 3, "done")
         return left
@@ -236,17 +238,21 @@ class Publishing:
             return claim, [f"the proof at {where} is still there: {error.message}"]
         return await self._step(replace(claim, handle=None, url=None)), []
 
-    async def _step(self, claim: StoredClaim, *, hint: bool = False) -> StoredClaim:
+    async def _step(self, claim: StoredClaim, news: t.ClaimEvent | None = None) -> StoredClaim:
+        """Keep the claim as it is now; news also change what the home has to be told."""
+
         def keep(tx: Transaction) -> None:
             save_claim(tx, claim)
-            if hint:
-                want_hint(tx)
+            if news is not None:
+                _note(tx, news)
 
         await self._db.write(keep)
         return claim
 
-    async def _tell(self, event: t.ClaimEvent) -> None:
-        await self._db.write(lambda tx: tx.emit(Topic.CLAIM.value, event_body(event)))
+
+def _note(tx: Transaction, news: t.ClaimEvent) -> None:
+    want_hint(tx)
+    tx.emit(Topic.CLAIM.value, event_body(news))
 
 
 def _unfinished(subject: Identifier, claim: StoredClaim, check: t.ClaimCheck | None) -> t.ClaimPublishResult:
