@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trio
 import trustme
+from dnslib import QTYPE, RCODE, RR, TXT, DNSRecord
 
 from kezd.daemon.channels import VaultCredentials, open_channels
 from kezd.errors import KezdError, Slug
@@ -400,3 +401,83 @@ async def test_a_nostr_primary_has_claims_and_a_chain_of_its_own(
             await bob.graph._following.look_again(stored)
             assert (await bob.graph.follows()).items[0].broken == f"{subject} was valid and is revoked"
             await bob.graph.unfollow(primary, dry_run=False)
+
+
+async def serve_dns(
+    zone: dict[str, tuple[str, ...]], *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """TXT records over UDP, for ever."""
+    with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as socket:
+        await socket.bind(("127.0.0.1", 0))
+        task_status.started(socket.getsockname()[1])
+        while True:
+            data, address = await socket.recvfrom(4096)
+            reply = DNSRecord.parse(data).reply()
+            name = str(reply.q.qname).rstrip(".")
+            if name in zone:
+                reply.add_answer(RR(name, QTYPE.TXT, rdata=TXT([part.encode() for part in zone[name]])))
+            else:
+                reply.header.rcode = RCODE.NXDOMAIN
+            await socket.sendto(reply.pack(), address)
+
+
+async def test_a_domain_by_its_zone_line(profiles: ProfileServices, home: HomeProcess, web: Web) -> None:
+    domain = f"d{secrets.token_hex(4)}.example"
+    subject, zone = f"dns:{domain}", dict[str, tuple[str, ...]]()
+    with trio.fail_after(TEST_SECONDS):
+        async with trio.open_nursery() as nursery:
+            port = await nursery.start(serve_dns, zone)
+            config = settings(web, nameservers=("127.0.0.1",), nameserver_port=port)
+            async with somebody(profiles, "alice", config) as alice:
+                await alice.claims.create(subject, None, dry_run=False)
+                first = await publish(alice, subject)
+                assert first.paste is not None
+                assert first.paste.startswith(f"_kez.{domain}. 3600 IN TXT ( ")
+                zone[f"_kez.{domain}"] = tuple(first.paste.split('"')[1::2])
+                done = await publish(alice, subject)
+                assert (done.done, done.claim.url) == (True, f"TXT _kez.{domain}")
+                shown = await alice.graph.verify(subject, fresh=True, report=silent)
+                assert (shown.status, shown.handle) == ("valid", alice.handle)
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_post_on_mastodon_is_made_once_over_a_crash(profiles: ProfileServices, web: Web) -> None:
+    user, host = f"u{secrets.token_hex(4)}", "social.example"
+    subject, api, keys = f"ap:{user}@{host}", f"{HOST}/ap/{host}", set[str]()
+    me, posts = web.url(HOST, f"/users/{user}"), list[str]()
+
+    def post(_request: Any) -> Any:
+        keys.add(web.requests[-1]["idempotency-key"])
+        posts[:] = [json.loads(web.bodies[-1])["status"]]
+        return (200, [], json.dumps({"id": "1", "url": f"https://{host}/@{user}/1"}).encode())
+
+    def outbox(_request: Any) -> Any:
+        notes = [
+            {"type": "Create", "actor": me, "object": {"type": "Note", "attributedTo": me, "content": text}}
+            for text in posts
+        ]
+        return (200, [], json.dumps({"type": "OrderedCollection", "orderedItems": notes}).encode())
+
+    finger = f"/.well-known/webfinger?resource=acct%3A{user}%40{host}"
+    links = [{"rel": "self", "type": "application/activity+json", "href": me}]
+    web.put(HOST, f"/ap/{host}{finger}", json.dumps({"links": links}))
+    web.put(
+        HOST,
+        f"/users/{user}",
+        json.dumps({"id": me, "type": "Person", "preferredUsername": user, "outbox": f"{me}/outbox"}),
+    )
+    web.pages[f"{HOST}/users/{user}/outbox"] = outbox
+    web.put(HOST, f"/ap/{host}/api/v1/accounts/verify_credentials", json.dumps({"username": user}))
+    web.pages[f"POST {api}/api/v1/statuses"] = post
+    web.pages[f"DELETE {api}/api/v1/statuses/1"] = lambda _r: (200, [], b"{}")
+    with trio.fail_after(TEST_SECONDS):
+        with pytest.RaisesGroup(CrashError, flatten_subgroups=True):
+            async with somebody(profiles, "alice", settings(web), lambda p: Dying(p, "after")) as alice:
+                await alice.claims.authorize("ap", f"{user}@{host}", TOKEN, dry_run=False)
+                await alice.claims.create(subject, None, dry_run=False)
+                await publish(alice, subject)
+        async with somebody(profiles, "alice", settings(web)) as alice:
+            done = await publish(alice, subject)
+            assert (done.done, done.claim.url, len(keys)) == (True, f"https://{host}/@{user}/1", 1)
+            assert (await alice.claims.remove(subject, silent)).left == []
+            assert f"DELETE /ap/{host}/api/v1/statuses/1" in web.calls

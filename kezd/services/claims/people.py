@@ -107,9 +107,9 @@ class People:
     async def by_key(self, key: PublicKey) -> Person | None:
         """Whose key it is, if we or our home know; raises as `find`."""
         own = self._own()
+        if own is not None and key in (own.primary, own.signer.public):
+            return await self.own(own)
         genesis = await self._db.read(lambda tx: _genesis(tx, key))
-        if genesis is None and own is not None and key in (own.primary, own.signer.public):
-            genesis = own.primary
         known = None if genesis is None else await self._known(genesis)
         if known is None:
             if own is None:
