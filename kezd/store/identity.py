@@ -53,7 +53,7 @@ class StoredIdentity:
     created_at: float
     rotation: RotationState | None = None
     rotation_asked: tuple[int, ...] = ()
-    """1-based positions of the new words to be recalled."""
+    """1-based positions of the new words to be recalled, or that were for the key of now."""
     chain_alarm: str | None = None
     """What contradicts our own sigchain, until the person has looked."""
 

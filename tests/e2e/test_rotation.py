@@ -10,7 +10,7 @@ from kezd.errors import KezdError, Slug
 from kezd.testing.crash_points import Point
 from kezd.testing.people import Person, World, wait_until
 
-CONFIRM_COMMITS = 8
+CONFIRM_COMMITS = 14
 """Commits of a daemon from the yes to the last thing that follows from it, and some more."""
 
 

@@ -71,6 +71,8 @@ async def test_the_key_of_now_and_former_keys_are_refused(profiles: ProfileServi
             key, answers = await begun(alice)
             await alice.identity.confirm_rotation(answers)
             assert await wait_rotated(alice) == key
+            assert (await alice.identity.confirm_rotation(answers)).key == key, "the answer again"
+            assert await slug_of(alice.identity.confirm_rotation({1: "zoo"})) is Slug.INVALID_ARGUMENT
             assert await slug_of(alice.identity.begin_rotation(24, words)) is Slug.INVALID_ARGUMENT
             [retired] = alice.identity.retired_signers()
             assert retired.public == alice.identity.primary

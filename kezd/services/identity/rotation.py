@@ -72,6 +72,8 @@ class RotatingIdentity(KeptIdentity):
         """
         async with self._one_at_a_time:
             row, coming = self._writing(), self.record.coming
+            if row.rotation is None and self._was_confirmed(row, answers):
+                return await self.show()  # the answer of then was lost
             if row.rotation is None or (coming is None and row.rotation is RotationState.SHOWN):
                 raise RequestError(
                     Slug.INVALID_ARGUMENT, "no rotation has begun", hint="look at the key of now: kez whoami"
@@ -118,10 +120,13 @@ class RotatingIdentity(KeptIdentity):
             self._chain = await self._own_chain.rotate(self._signing(), new, row.genesis, row.sigchain_url)
             await self._take_over()
         self._checked = False  # the resume loop says in the chain what follows from the new key
-        done = replace(row, rotation=None, rotation_asked=())
+        done = replace(row, rotation=None)  # what was asked stays, for a caller who did not hear the answer
         await self._save(done, "rotated")
         log.info("the identity has a new key")
         return done
+
+    def _was_confirmed(self, row: StoredIdentity, answers: Mapping[int, str]) -> bool:
+        return bool(row.rotation_asked) and recalled(self._secrets().words, row.rotation_asked, answers)
 
     def _refuse_known(self, given: Signer) -> None:
         chain = self._chain
