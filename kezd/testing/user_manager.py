@@ -12,6 +12,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import kezd
 
 USER = "daemon"
 SYSTEMD = Path("/lib/systemd/systemd")
@@ -34,12 +37,22 @@ mount -t tmpfs none /run/systemd
 mount -t tmpfs -o mode=755 none /run/user
 mkdir -p "$XDG_RUNTIME_DIR"
 mount -t tmpfs -o mode=700,uid=$WHO_ID none "$XDG_RUNTIME_DIR"
-if [ -n "$PYTHON_IN_ROOT" ]; then
-    mount --bind "$PYTHON_IN_ROOT" /mnt
-    mount -t tmpfs -o mode=755 none /root
-    mkdir -p "$PYTHON_IN_ROOT"
-    mount --bind /mnt "$PYTHON_IN_ROOT"
-fi
+mount -t tmpfs none /mnt
+number=0
+for place in $SHOWN; do
+    number=$((number + 1))
+    mkdir /mnt/$number
+    mount --bind "$place" /mnt/$number
+done
+for place in $CLOSED; do
+    mount -t tmpfs -o mode=755 none "$place"
+done
+number=0
+for place in $SHOWN; do
+    number=$((number + 1))
+    mkdir -p "$place"
+    mount --bind /mnt/$number "$place"
+done
 mkdir /run/systemd/system /sys/fs/cgroup/$CGROUP /sys/fs/cgroup/$CGROUP/manager
 echo $$ > /sys/fs/cgroup/$CGROUP/manager/cgroup.procs
 chown -R $WHO /sys/fs/cgroup/$CGROUP
@@ -89,13 +102,16 @@ class UserManager:
             for directory in (self.directory, self.home):
                 directory.mkdir(mode=0o700, exist_ok=True)
                 shutil.chown(directory, USER, pwd.getpwnam(USER).pw_gid)
+            for unit in ("kezd.service", "kezd-notify.service"):
+                self._let_see(unit, _in_temporary())
             with (self.directory / "manager.log").open("wb") as log:
                 group = str(pwd.getpwnam(USER).pw_gid)
                 process = subprocess.Popen(
                     ["unshare", "-m", "sh", "-c", _NAMESPACE],
                     env={
                         **self.environ, "WHO": USER, "GROUP": group, "SYSTEMD": str(SYSTEMD),
-                        "CGROUP": self.directory.name, "PYTHON_IN_ROOT": _python_in_root(),
+                        "CGROUP": self.directory.name, "SHOWN": " ".join(map(str, _shown())),
+                        "CLOSED": " ".join(map(str, dict.fromkeys(map(_closed, _shown())))),
                         "WHO_ID": str(pwd.getpwnam(USER).pw_uid),
                     },
                     stdin=subprocess.PIPE, stdout=log, stderr=log,
@@ -107,6 +123,17 @@ class UserManager:
                 yield self
             finally:
                 _end(process)
+
+    def _let_see(self, unit: str, places: list[Path]) -> None:
+        """Let a unit see a checkout that its own /tmp would hide; nothing changes where there is none."""
+        if not places:
+            return
+        drop_ins = self.home / ".config" / "systemd" / "user" / f"{unit}.d"
+        drop_ins.mkdir(parents=True)
+        lines = "".join(f"BindReadOnlyPaths={place}\n" for place in places)
+        (drop_ins / "checkout.conf").write_text(f"[Service]\n{lines}")
+        for path in (drop_ins / "checkout.conf", drop_ins, *list(drop_ins.parents)[:3]):
+            shutil.chown(path, USER, pwd.getpwnam(USER).pw_gid)
 
     def run(self, *command: str, **more: str) -> "subprocess.CompletedProcess[str]":
         """Run a command as the manager's user."""
@@ -153,6 +180,27 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.communicate(timeout=COMMAND_SECONDS)
 
 
-def _python_in_root() -> str:
-    """Where this Python is if only root can reach it: the namespace shows that much of /root to its user."""
-    return sys.base_prefix if Path(sys.base_prefix).is_relative_to("/root") else ""
+def _needed() -> list[Path]:
+    """Python, and the checkout with its environment."""
+    checkout = Path(kezd.__file__).resolve().parents[1]
+    places = (Path(sys.base_prefix), checkout, Path(sys.prefix))
+    return [
+        place for place in dict.fromkeys(places) if place == checkout or not place.is_relative_to(checkout)
+    ]
+
+
+def _closed(place: Path) -> Path | None:
+    """The first directory on the way to a place that other users may not enter."""
+    ways = [*reversed(place.parents), place]
+    return next((way for way in ways if not way.stat().st_mode & stat.S_IXOTH), None)
+
+
+def _shown() -> list[Path]:
+    """What is needed and cannot be reached by the manager's user: the namespace shows it, and nothing else of there."""
+    return [place for place in _needed() if _closed(place) is not None]
+
+
+def _in_temporary() -> list[Path]:
+    """What is needed and would be hidden by `PrivateTmp=`."""
+    hidden = (Path("/tmp"), Path("/var/tmp"))
+    return [place for place in _needed() if any(place.is_relative_to(one) for one in hidden)]

@@ -42,7 +42,7 @@ async def opened(path: Path):
         Database.open(path / "peer.db", record.db_key, clock, Bus()) as db,
         Identity.open(db, vault, record, home, clock, HomeSettings()) as identity,
     ):
-        history = ChatHistory(db, Book(lambda: (None, None)))
+        history = ChatHistory(db, Book(lambda: (None, None), lambda: None))
         yield db, EventLog(db, clock, Views(identity, history, list))
 
 
