@@ -24,7 +24,7 @@ export async function converse(): Promise<string | null> {
 export function hear(said: TopicEvent): string {
   switch (said.topic) {
     case "message":
-      return said.event.message.text ?? "";
+      return said.event.message?.text ?? "";
     case "contact":
       return said.event.contact.handle ?? said.event.contact.genesis;
     default:
