@@ -4,6 +4,7 @@ Adapts, decides nothing. Invariants: without a call nothing is connected to; a f
 `UnavailableError`, of a credential `AccessError`, and neither holds a secret.
 """
 
+import os
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -40,6 +41,7 @@ from kezd.store.vault import Vault
 
 SYSTEMS: Final = frozenset({"dns", "github", "nostr", "bluesky", "ap", "web"})
 PUBLISHING: Final = frozenset({"github", "nostr", "bluesky", "ap"})
+GITHUB_API: Final = "api.github.com"
 ABOUT: Final = "https://kez.lat"
 T = TypeVar("T")
 
@@ -130,7 +132,9 @@ class NetChannels:
             return NostrChannel(settings.nostr_relays)
         fetcher = await self._web.fetcher()
         makers: dict[str, Callable[[], Channel]] = {
-            "github": lambda: GitHubChannel(fetcher, settings.github_api, settings.github_raw),
+            "github": lambda: GitHubChannel(
+                fetcher, settings.github_api, settings.github_raw, github_token(settings, os.environ)
+            ),
             "bluesky": lambda: BlueskyChannel(fetcher, settings.bluesky_appview),
             "ap": lambda: ActivityPubChannel(fetcher, base_url(settings.ap_base, "ap_base", "host")),
             "web": lambda: WebChannel(fetcher, base_url(settings.web_base, "web_base", "domain")),
@@ -228,6 +232,13 @@ class VaultCredentials:
     def _kept(self) -> Mapping[str, str]:
         record = self._vault.record
         return {} if record is None else record.secrets
+
+
+def github_token(settings: ChannelsSettings, environ: Mapping[str, str]) -> str:
+    """GITHUB_TOKEN, which GitHub answers more often; it goes to GitHub's own API and to nobody else's."""
+    if urlsplit(settings.github_api).hostname != GITHUB_API:
+        return ""
+    return environ.get("GITHUB_TOKEN", "")
 
 
 @asynccontextmanager
