@@ -126,7 +126,7 @@ class PeerProcess:
             self._process = subprocess.Popen(
                 command, env=self._environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
-        self._wait_ready(self._process)
+        self._wait_ready(self._process, may_die=crash is not None)
 
     def restart(self, *, crash: str | None = None, under: Sequence[str] = ()) -> None:
         """Stop and start."""
@@ -211,19 +211,20 @@ class PeerProcess:
         if process is not None:
             self.exit_codes.append(process.wait(STOP_TIMEOUT))
 
-    def _wait_ready(self, process: "subprocess.Popen[bytes]") -> None:
+    def _wait_ready(self, process: "subprocess.Popen[bytes]", *, may_die: bool) -> None:
+        """Until it answers; one that is to kill itself may have done so before that."""
         deadline = time.monotonic() + READY_TIMEOUT
         while time.monotonic() < deadline and process.poll() is None:
             try:
-                client = Client.open(str(self.socket))
+                with Client.open(str(self.socket)) as client:
+                    client.call("daemon.version")
+                    return
             except KezdError as error:
                 if error.slug is not Slug.NOT_RUNNING:
                     raise
                 time.sleep(POLL)
-                continue
-            with client:
-                client.call("daemon.version")
-                return
+        if may_die and process.poll() == -signal.SIGKILL:
+            return
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             process.wait()

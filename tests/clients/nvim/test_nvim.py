@@ -297,7 +297,7 @@ def test_a_conversation_lives(nvim, alice, bob):
     nvim.wait("it is seen, as somebody looks", lambda: alice.history("@bob")[-1]["state"] == "seen")
     bob.call("chat.read", contact="@alice")
     nvim.wait("that it was read is shown", lambda: read_line(nvim) == "    two lines")
-    assert statusline(nvim) == ""
+    nvim.wait("nothing is unread", lambda: statusline(nvim) == "")
 
 
 def test_nothing_is_marked_as_seen_that_nobody_looks_at(nvim, alice, bob):
