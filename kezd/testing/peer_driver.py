@@ -211,7 +211,7 @@ class PeerProcess:
         if process is not None:
             self.exit_codes.append(process.wait(STOP_TIMEOUT))
 
-    def _wait_ready(self, process: "subprocess.Popen[bytes]", *, may_die: bool) -> None:
+    def _wait_ready(self, process: "subprocess.Popen[bytes]", *, may_die: bool = False) -> None:
         """Until it answers; one that is to kill itself may have done so before that."""
         deadline = time.monotonic() + READY_TIMEOUT
         while time.monotonic() < deadline and process.poll() is None:
