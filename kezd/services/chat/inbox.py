@@ -141,8 +141,8 @@ class Intake:
 
     def _held(self, arrival: Text | Receipted) -> bool:
         """Keep what an unknown key says in a contact's name, until that contact's chain was looked at."""
-        if self._gossip is None or self._final or not arrival.heads:
-            return False
+        if self._gossip is None or self._final or not arrival.heads or arrival.sender.raw in self._senders:
+            return False  # who was looked up in this batch already is known
         said = self._gossip.said_to_be(self._tx, arrival.sender, arrival.heads)
         self._taken.gossiped = self._taken.gossiped or said is not None
         return said is not None and hold(
