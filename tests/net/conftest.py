@@ -12,6 +12,7 @@ from kezd.net.nats.endpoint import parse_endpoint
 from kezd.net.nats.transport import NatsTransport
 from kezd.runtime.clock import SystemClock
 from kezd.runtime.transport import LinkState, LinkStatus
+from kezd.testing.small_relay import Relay, open_relay
 from kezd.testing.small_web import Web, open_web
 
 Peer = Callable[..., AbstractAsyncContextManager[NatsTransport]]
@@ -69,3 +70,9 @@ async def web(authority: trustme.CA) -> AsyncIterator[Web]:
     )
     async with open_web(authority, *names) as web:
         yield web
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[Relay]:
+    async with open_relay() as relay:
+        yield relay

@@ -1,6 +1,5 @@
 """Our sigchain as text, as a file, in the DNS, on the web and on a nostr relay, read back and compared, on a real home."""
 
-import json
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -12,7 +11,6 @@ import pytest
 import trio
 import trustme
 from dnslib import QTYPE, RR, TXT, DNSRecord
-from trio_websocket import ConnectionClosed, WebSocketRequest, serve_websocket
 
 from kezd.api import types as t
 from kezd.daemon.channels import VaultCredentials
@@ -27,6 +25,7 @@ from kezd.runtime.settings import ChannelsSettings, ContactsSettings
 from kezd.services.contacts import Contacts
 from kezd.services.sigchains import Sigchains
 from kezd.testing.profile_services import OpenProfile, ProfileServices
+from kezd.testing.small_relay import open_relay
 from kezd.testing.small_web import open_web
 
 TEST_SECONDS = 60
@@ -65,28 +64,6 @@ async def sigchains_of(
 def longer(key: Signer, chain: Chain, subject: str) -> Chain:
     payload = event_payload(chain, "add", add(subject), 1_800_000_000)
     return chain.append(event_from_envelope(key.sigchain_event(payload)))
-
-
-class Relay:
-    """Keeps what it is sent, and shows it (NIP-01)."""
-
-    def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
-
-    async def serve(self, request: WebSocketRequest) -> None:
-        socket = await request.accept()
-        try:
-            while True:
-                match json.loads(await socket.get_message()):
-                    case ["EVENT", event]:
-                        self.events.append(event)
-                        await socket.send_message(json.dumps(["OK", event["id"], True, ""]))
-                    case ["REQ", name, _]:
-                        for event in self.events:
-                            await socket.send_message(json.dumps(["EVENT", name, event]))
-                        await socket.send_message(json.dumps(["EOSE", name]))
-        except ConnectionClosed:
-            return
 
 
 @pytest.mark.parametrize("form", ["jsonl", "bundle", "zone"])
@@ -167,12 +144,10 @@ async def test_a_longer_copy_of_our_own_goes_to_the_server_and_a_fork_is_an_alar
 
 
 async def test_file_server_and_relay_are_read_back(profiles: ProfileServices, tmp_path: Path) -> None:
-    relay = Relay()
     signer = NostrSigner(NostrSecret.from_nsec(NSEC))
     with trio.fail_after(TEST_SECONDS):
-        async with trio.open_nursery() as nursery:
-            server = await nursery.start(serve_websocket, relay.serve, "127.0.0.1", 0, None)
-            settings = ChannelsSettings(nostr_relays=(f"ws://127.0.0.1:{server.port}",))
+        async with open_relay() as relay:
+            settings = ChannelsSettings(nostr_relays=(relay.url,))
             async with profiles.open("alice") as alice, sigchains_of(alice, settings) as chains:
                 await enrolled(alice)
                 npub = signer.public.npub
@@ -195,7 +170,6 @@ async def test_file_server_and_relay_are_read_back(profiles: ProfileServices, tm
                 await chains.append("add", add("github:alice"))
                 stale = await chains.check(t.SigchainCheckParams(source="nostr", at=npub))
                 assert (stale.verdict, stale.head and stale.head.seq) == ("older", 2)
-            nursery.cancel_scope.cancel()
 
 
 async def test_copies_in_the_dns_and_on_the_web(

@@ -6,7 +6,6 @@ from functools import partial
 import pytest
 import trio
 from dnslib import QTYPE, RCODE, RR, TXT, DNSRecord
-from trio_websocket import ConnectionClosed, serve_websocket
 
 from kezd.kez.claims import claim_payload
 from kezd.kez.identifiers import parse_identifier
@@ -354,46 +353,6 @@ async def test_a_nameserver_that_is_not_there():
 # --- nostr
 
 
-class Relay:
-    """NIP-01 as far as a reader needs it."""
-
-    def __init__(self):
-        self.events = []
-        self.extra = []
-        self.requests = []
-        self.end = "EOSE"
-        self.port = 0
-
-    async def serve(self, request):
-        socket = await request.accept()
-        try:
-            name, wanted = json.loads(await socket.get_message())[1:]
-            self.requests.append(wanted)
-            for raw in self.extra:
-                await socket.send_message(raw)
-            for event in self.events:
-                if event["pubkey"] in wanted["authors"] and event["kind"] in wanted["kinds"]:
-                    await socket.send_message(json.dumps(["EVENT", name, event]))
-            await socket.send_message(json.dumps([self.end, name]))
-            await socket.get_message()
-        except ConnectionClosed:
-            return
-
-    @property
-    def url(self):
-        return f"ws://127.0.0.1:{self.port}"
-
-
-@pytest.fixture
-async def relay():
-    relay = Relay()
-    async with trio.open_nursery() as nursery:
-        server = await nursery.start(serve_websocket, relay.serve, "127.0.0.1", 0, None)
-        relay.port = server.port
-        yield relay
-        nursery.cancel_scope.cancel()
-
-
 async def test_nostr(relay):
     subject = NPUB_OWNER.public.primary
     proof = encode_compact(claim(subject))
@@ -416,10 +375,10 @@ async def test_events_that_do_not_count(relay):
     good = NPUB_OWNER.nostr_event(1, (), "hello", NOW).to_value()
     strangers = STRANGER.nostr_event(1, (), proof, NOW).to_value()
     other_kind = NPUB_OWNER.nostr_event(7, (), proof, NOW).to_value()
-    relay.extra = [
+    relay.noise = [
         json.dumps(["EVENT", "kez", event]) for event in (good | {"content": proof}, strangers, other_kind)
     ]
-    relay.extra += ["{}", '["NOTICE", "hi"]', '["EVENT", "kez", 7]', '["EVENT"]', "[]"]
+    relay.noise += ["{}", '["NOTICE", "hi"]', '["EVENT", "kez", 7]', '["EVENT"]', "[]"]
     relay.events = [
         NPUB_OWNER.nostr_event(0, (), content, NOW).to_value() for content in ("{", "[]", '{"about": 7}')
     ]
@@ -430,7 +389,7 @@ async def test_events_that_do_not_count(relay):
     "extra", [["not json"], ['["EVENT","kez",{}]'] * 600, ["[" * 100_000], ["x" * 1_000_000]]
 )
 async def test_relays_that_are_none(relay, extra):
-    relay.extra = extra
+    relay.noise = extra
     with pytest.raises(FetchError):
         await status_of(NostrChannel([relay.url]), NPUB_OWNER.public.primary)
 

@@ -4,12 +4,10 @@ import json
 
 import pytest
 import trio
-from trio_websocket import ConnectionClosed, serve_websocket
 
 from kezd.kez.claims import claim_payload
 from kezd.kez.identifiers import parse_identifier
 from kezd.kez.keys import Seed
-from kezd.kez.nostr_events import read_event
 from kezd.kez.nostr_keys import NostrSecret
 from kezd.kez.nostr_signing import NostrSigner
 from kezd.kez.proofs import find_proof
@@ -166,48 +164,9 @@ async def test_mastodon(web):
 # --- nostr
 
 
-class Relay:
-    """Takes events, and shows them again."""
-
-    def __init__(self):
-        self.events = []
-        self.takes = True
-        self.noise = []
-        self.port = 0
-
-    async def serve(self, request):
-        socket = await request.accept()
-        try:
-            while True:
-                kind, *rest = json.loads(await socket.get_message())
-                for raw in self.noise:
-                    await socket.send_message(raw)
-                if kind == "EVENT":
-                    event = read_event(rest[0])
-                    if self.takes:
-                        self.events.append(rest[0])
-                    await socket.send_message(json.dumps(["OK", event.id.hex(), self.takes, ""]))
-                else:
-                    for event in self.events:
-                        await socket.send_message(json.dumps(["EVENT", rest[0], event]))
-                    await socket.send_message(json.dumps(["EOSE", rest[0]]))
-        except ConnectionClosed:
-            return
-
-
-@pytest.fixture
-async def relay():
-    relay = Relay()
-    async with trio.open_nursery() as nursery:
-        server = await nursery.start(serve_websocket, relay.serve, "127.0.0.1", 0, None)
-        relay.port = server.port
-        yield relay
-        nursery.cancel_scope.cancel()
-
-
 async def test_nostr(relay):
     subject = NPUB_OWNER.public.primary
-    relays = [f"ws://127.0.0.1:{relay.port}", "ws://127.0.0.1:1"]
+    relays = [relay.url, "ws://127.0.0.1:1"]
     publisher = NostrPublisher(relays, NPUB_OWNER)
     relay.noise = ['["NOTICE", "hello"]', '["OK", "other", false]', "7"]
     published = await publish(publisher, subject)
@@ -225,13 +184,13 @@ async def test_relays_that_refuse_or_are_not_there(relay):
     subject = NPUB_OWNER.public.primary
     relay.takes = False
     with pytest.raises(PublishError, match="refused it"):
-        await publish(NostrPublisher([f"ws://127.0.0.1:{relay.port}"], NPUB_OWNER), subject)
+        await publish(NostrPublisher([relay.url], NPUB_OWNER), subject)
     for relays in (["ws://127.0.0.1:1"], [], ["http://127.0.0.1:1"]):
         with pytest.raises(FetchError):
             await publish(NostrPublisher(relays, NPUB_OWNER), subject)
     relay.noise = ["not json"]
     with pytest.raises(FetchError):
-        await publish(NostrPublisher([f"ws://127.0.0.1:{relay.port}"], NPUB_OWNER), subject)
+        await publish(NostrPublisher([relay.url], NPUB_OWNER), subject)
     other = NostrSigner(NostrSecret(b"\x09" * 32)).public.primary
     with pytest.raises(PublishError, match="not of"):
-        await publish(NostrPublisher([f"ws://127.0.0.1:{relay.port}"], NPUB_OWNER), other)
+        await publish(NostrPublisher([relay.url], NPUB_OWNER), other)
